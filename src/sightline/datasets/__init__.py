@@ -1,0 +1,44 @@
+"""One reader per on-disk format. A reader lists annotations and paths; it never decodes a pixel."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from sightline.types import Scene
+
+
+class Reader(Protocol):
+    """Scenes of one split of a data set, in sorted order.
+
+    `root` is the data root all paths are relative to; `split` the split that is read.
+    """
+
+    root: Path
+    split: str
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Scene: ...
+    def __iter__(self) -> Iterator[Scene]: ...
+    def scene_ids(self) -> list[str]:
+        """The ids of all scenes, by listing folders only."""
+        ...
+
+
+class ReaderFormat(Protocol):
+    """A reader's class: which splits a root holds, and how to open one."""
+
+    def __call__(self, root: Path, split: str) -> Reader: ...
+    def splits(self, root: Path) -> list[str]:
+        """The splits found under `root`, in order."""
+        ...
+
+
+def _x3() -> ReaderFormat:
+    from sightline.datasets.x3 import X3  # noqa: PLC0415
+
+    return X3
+
+
+READERS: dict[str, tuple[Callable[[], ReaderFormat], str]] = {
+    "x3": (_x3, "{split}/{scene}/uid_{uid}/{kk}_{frame}_{original|inpainted|mask|mask_dialated}.png (multi-view, removed twins)"),
+}

@@ -1,0 +1,108 @@
+"""Files that appear whole or not at all, paths that stay under their root, and one writer at a time.
+
+A file is written to a hidden temporary name beside its target, flushed to disk and renamed; a reader therefore never sees half of it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import msgspec
+
+from sightline.errors import InputError
+
+MAX_JSON_BYTES = 256 * 2**20
+T = TypeVar("T")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that the file is there complete or not at all. Creates parent folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a record or plain value as JSON, two-space indented, keys in the given order, with a final newline."""
+    plain = msgspec.to_builtins(value)
+    write_whole(path, (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path, kind: type[T], *, max_bytes: int = MAX_JSON_BYTES) -> T:
+    """Read a JSON file as `kind`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: larger than `max_bytes`, not JSON, or of another shape; the message names the file and the field.
+    """
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise InputError(f"{path}: JSON of {size:,} bytes; at most {max_bytes:,} are read.")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def inside(root: Path, relative: str) -> Path:
+    """`root / relative`, refused if it is absolute, has `..`, or leads outside through a link.
+
+    Raises:
+        InputError: the path leaves the root.
+    """
+    pure = PurePosixPath(relative)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative:
+        raise InputError(f"path {relative!r} leaves its root {root}: give paths relative to the root, without '..'.")
+    path = root / pure
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"path {relative!r} leaves its root {root} through a link to {path.resolve()}.")
+    return path
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold `folder` for writing; the hold ends with the process, however it ends.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read(64).strip() or "unknown"
+            raise InputError(
+                f"{folder} is being written by another process (pid {holder}). Wait for it, or choose another folder."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)

@@ -1,0 +1,134 @@
+"""The pictures of a task: originals as they are, and the two that are derived, marked and side by side.
+
+A `Studio` decodes each file once, draws each mark once, and keeps the encoded results of one scene until the builder takes them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from sightline import media
+from sightline.errors import InputError
+from sightline.files import inside
+from sightline.geometry.boxes import mask_to_box
+from sightline.types import DepthRef, ImageRef
+
+Mark = Literal["overlay", "box", "contour", "point"]
+RED = (255, 0, 0)
+WHITE = (255, 255, 255)
+DECODED_PIXELS = 64_000_000  # what a studio keeps decoded: 192 MB
+RECENT_DEPTHS = 32
+
+
+class Studio:
+    """Decodes, draws and encodes for one scene at a time.
+
+    Args:
+        root: the data root that original paths are relative to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._decoded: OrderedDict[str, UInt8[np.ndarray, "h w 3"]] = OrderedDict()
+        self._depths: OrderedDict[str, Float[np.ndarray, "h w"]] = OrderedDict()
+        self._refs: dict[str, ImageRef] = {}
+        self._encoded: dict[str, bytes] = {}
+
+    def rgb(self, path: str) -> UInt8[np.ndarray, "h w 3"]:
+        """The pixels of an original, decoded once while they stay among the recent ones."""
+        if path in self._decoded:
+            self._decoded.move_to_end(path)
+            return self._decoded[path]
+        pixels = media.read_rgb(inside(self.root, path))
+        self._decoded[path] = pixels
+        while len(self._decoded) > 1 and sum(image.size // 3 for image in self._decoded.values()) > DECODED_PIXELS:
+            self._decoded.popitem(last=False)
+        return pixels
+
+    def depth(self, ref: DepthRef) -> Float[np.ndarray, "h w"]:
+        """Depth in metres, decoded once while it stays among the recent ones."""
+        if ref.path not in self._depths:
+            self._depths[ref.path] = media.read_depth(inside(self.root, ref.path), ref.metres_per_unit)
+            while len(self._depths) > RECENT_DEPTHS:
+                self._depths.popitem(last=False)
+        return self._depths[ref.path]
+
+    def original(self, path: str) -> ImageRef:
+        """The reference to an original picture.
+
+        Raises:
+            InputError: unreadable, too large, or outside the root.
+        """
+        if path not in self._refs:
+            pixels = self.rgb(path)
+            height, width = pixels.shape[:2]
+            self._refs[path] = ImageRef(root="data", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
+        return self._refs[path]
+
+    def derived(self, path: str, draw: Callable[[], UInt8[np.ndarray, "h w 3"]]) -> ImageRef:
+        """The reference to a derived picture (a PNG below `media/`), drawn at the first call only."""
+        if path not in self._refs:
+            pixels = draw()
+            height, width = pixels.shape[:2]
+            self._encoded[path] = media.encode_png(pixels)
+            self._refs[path] = ImageRef(root="media", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
+        return self._refs[path]
+
+    def encoded(self, ref: ImageRef) -> bytes:
+        """The file content of a derived picture."""
+        return self._encoded[ref.path]
+
+
+def derived_path(kind: str, *names: str) -> str:
+    """Where a derived picture stands below `media/`. Refuses names that would leave it."""
+    path = PurePosixPath(kind, *names)
+    if ".." in path.parts or path.is_absolute():
+        raise InputError(f"{path}: names of scenes and objects may not contain '..' or start with '/'.")
+    return f"{path}.png"
+
+
+def draw_mark(
+    rgb: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"], *, mark: Mark, alpha: float, point: tuple[float, float]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A copy of `rgb` with the object marked in red.
+
+    `overlay` blends: out = round((1 - alpha) * rgb + alpha * red) on the mask. `box` and `contour` are lines drawn just outside the
+    object, `point` a dot with a white rim at `point` (continuous pixels). Line width: 1/200 of the longer side, at least 2.
+    """
+    height, width = mask.shape
+    line = max(2, round(max(height, width) / 200))
+    out = rgb.copy()
+    if mark == "overlay":
+        tinted = (1 - alpha) * rgb[mask].astype(np.float32) + alpha * np.array(RED, np.float32)
+        out[mask] = np.rint(tinted).astype(np.uint8)
+    elif mark == "box":
+        box = mask_to_box(mask)
+        assert box is not None, "a reference view shows its object"
+        x0, y0, x1, y1 = (int(value) for value in box)
+        ring = np.zeros((height, width), bool)
+        ring[max(0, y0 - line) : y1 + line, max(0, x0 - line) : x1 + line] = True
+        ring[y0:y1, x0:x1] = False
+        out[ring] = RED
+    elif mark == "contour":
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * line + 1, 2 * line + 1))
+        grown = cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+        out[grown & ~mask] = RED
+    else:
+        column, row = int(point[0]), int(point[1])
+        cv2.circle(out, (column, row), 3 * line, WHITE, -1)
+        cv2.circle(out, (column, row), 2 * line, RED, -1)
+    return out
+
+
+def side_by_side(left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h2 w2 3"]) -> UInt8[np.ndarray, "h3 w3 3"]:
+    """Two pictures in one, unscaled: left at (0, 0), right at (left width, 0); the shorter one is filled up with black below."""
+    height = max(left.shape[0], right.shape[0])
+    canvas = np.zeros((height, left.shape[1] + right.shape[1], 3), np.uint8)
+    canvas[: left.shape[0], : left.shape[1]] = left
+    canvas[: right.shape[0], left.shape[1] :] = right
+    return canvas

@@ -1,0 +1,279 @@
+"""Build task sets from a data set: in parallel, resumable, the same bytes for any number of workers.
+
+OUT/.building-validation/        staging of one split while it is built
+    plan.json                    recipe and source; another recipe or a changed source is refused
+    done/00003.json              shard 3 is complete
+    {task}/set, {task}/parts     see `shards`
+OUT/{task}-validation/           appears by one rename when everything in it is complete
+"""
+
+import hashlib
+import multiprocessing
+import os
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import sightline
+from sightline.datasets import READERS
+from sightline.errors import InputError
+from sightline.files import only_writer, read_json, sync_folder, write_json
+from sightline.tasks.crossview import CrossViewOptions
+from sightline.taskset.shards import ShardBuilder, ShardDone, ShardJob
+from sightline.taskset.splits import check_pictures, check_scenes
+from sightline.taskset.store import Manifest
+from sightline.taskset.write import assemble
+from sightline.types import Record
+
+MAX_SHARDS = 256
+MAX_SCENES_PER_SHARD = 64
+
+Progress = Callable[[str, int, int], None]  # split, scenes done, scenes in all
+
+
+class BuildRequest(Record):
+    """What to build. `tasks` are names of `sightline.tasks.TASKS`."""
+
+    reader: str
+    root: str
+    splits: tuple[str, ...]
+    tasks: tuple[str, ...]
+    options: CrossViewOptions
+    allow_shared_scenes: bool = False
+
+
+class Plan(Record):
+    """`plan.json` of a staging folder: a build is continued only if all of this is the same."""
+
+    recipe: dict[str, Any]
+    tasks: tuple[str, ...]
+    package_version: str
+    source: str
+    num_scenes: int
+
+
+class Built(Record):
+    """One task set of a finished build; `existed` if it was complete before."""
+
+    path: str
+    manifest: Manifest
+    existed: bool = False
+
+
+def build(request: BuildRequest, out: Path, *, workers: int = 1, on_progress: Progress | None = None) -> list[Built]:
+    """Build every task set of the request below `out`; what is complete already is left as it is.
+
+    Raises:
+        FileNotFoundError, InputError: bad root, leak between splits, other options than those of an earlier build, a changed source.
+    """
+    root = Path(request.root)
+    reader = READERS[request.reader][0]()
+    present = reader.splits(root)
+    if not request.allow_shared_scenes:
+        check_scenes({split: reader(root, split).scene_ids() for split in present})
+    with only_writer(out):
+        staged = [_stage(request, out, split, workers=workers, on_progress=on_progress) for split in request.splits]
+        new = [part for split in staged for part in split if not part.existed]
+        if not request.allow_shared_scenes:
+            finished = [path.parent for path in sorted(out.glob("*/index.parquet"))]
+            check_pictures([*finished, *(_set_folder(out, part.manifest) for part in new)])
+        parts = [part for split in staged for part in split]
+        if not any(part.manifest.num_examples for part in parts):
+            raise InputError(f"{root}: no example could be built. {_why_empty(parts)}")
+        return [_publish(out, part) for part in parts]
+
+
+def _why_empty(parts: list[Built]) -> str:
+    reasons: Counter[str] = Counter()
+    for part in parts:
+        reasons.update(part.manifest.dropped)
+    named = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(6)) or "the scenes hold no views"
+    return f"Dropped: {named}. The ledgers are in {Path(parts[0].path).parent}/.building-*/*/set/ledger.jsonl."
+
+
+def _stage(request: BuildRequest, out: Path, split: str, *, workers: int, on_progress: Progress | None) -> list[Built]:
+    """Bring one split to complete task sets, still in staging."""
+    started = time.time()
+    reader = READERS[request.reader][0]()(Path(request.root), split)
+    source, source_key = fingerprint_source(reader.root / split)
+    recipe = _recipe(request, split)
+    complete = {task: _complete(out / f"{task}-{split}", recipe, source) for task in request.tasks}
+    missing = tuple(task for task in request.tasks if complete[task] is None)
+    if missing:
+        plan = Plan(recipe=recipe, tasks=missing, package_version=sightline.__version__, source=source_key, num_scenes=len(reader))
+        staging = out / f".building-{split}"
+        plan = _open_staging(staging, plan)
+        job = ShardJob(
+            reader=request.reader, root=request.root, split=split, tasks=plan.tasks, options=request.options, staging=str(staging)
+        )
+        _build_shards(job, len(reader), workers=workers, on_progress=on_progress)
+    built = []
+    for task in request.tasks:
+        path = out / f"{task}-{split}"
+        found = complete[task]
+        existed = found is not None
+        if found is None:
+            found = assemble(
+                out / f".building-{split}" / task,
+                path.name,
+                task=task,
+                split=split,
+                recipe=recipe,
+                source_fingerprint=source,
+                roots={"data": str(Path(request.root).resolve())},
+            )
+            timing = {"built_in_s": round(time.time() - started, 3), "workers": workers}
+            write_json(_set_folder(out, found) / "timing.json", timing)
+        built.append(Built(path=str(path), manifest=found, existed=existed))
+    return built
+
+
+def _recipe(request: BuildRequest, split: str) -> dict[str, Any]:
+    return {
+        "reader": request.reader,
+        "split": split,
+        "options": msgspec.to_builtins(msgspec.structs.asdict(request.options)),
+        "allow_shared_scenes": request.allow_shared_scenes,
+    }
+
+
+def fingerprint_source(folder: Path) -> tuple[str, str]:
+    """Two hashes of all file names below `folder`: with sizes (the same for a copy), and with sizes and times of change."""
+    portable, exact = hashlib.sha256(), hashlib.sha256()
+    for path, stat in _files(folder, ""):
+        portable.update(f"{path}\0{stat.st_size}\n".encode())
+        exact.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return portable.hexdigest()[:32], exact.hexdigest()[:32]
+
+
+def _files(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir():
+                yield from _files(Path(entry.path), f"{prefix}{entry.name}/")
+            else:
+                yield f"{prefix}{entry.name}", entry.stat()
+
+
+def _complete(folder: Path, recipe: dict[str, Any], source: str) -> Manifest | None:
+    """The manifest of a task set built before, None if there is none.
+
+    Raises:
+        InputError: it was built with other options, or from a source that has changed.
+    """
+    if not (folder / "manifest.json").is_file():
+        return None
+    manifest = read_json(folder / "manifest.json", Manifest)
+    differing = _differences(manifest.recipe, recipe)
+    if differing:
+        raise InputError(
+            f"{folder} was built with other options ({differing}). Give another --out, or delete the folder to build it again."
+        )
+    if manifest.source_fingerprint != source:
+        raise InputError(f"{folder} was built from data that has changed since. Give another --out, or delete the folder.")
+    return manifest
+
+
+def _open_staging(staging: Path, plan: Plan) -> Plan:
+    """The plan to go on with: that of an interrupted build if it is the same work, else a new one."""
+    path = staging / "plan.json"
+    if not path.is_file():
+        if staging.exists():
+            shutil.rmtree(staging)
+        write_json(path, plan)
+        return plan
+    found = read_json(path, Plan)
+    if msgspec.structs.replace(found, tasks=plan.tasks) == plan and set(plan.tasks) <= set(found.tasks):
+        return found
+    reason = _differences(found.recipe, plan.recipe)
+    if not reason:
+        same_source = found.source == plan.source and found.num_scenes == plan.num_scenes
+        reason = f"tasks {', '.join(found.tasks)}" if same_source else "the data has changed since"
+        if found.package_version != plan.package_version:
+            reason = f"package version {found.package_version}"
+    raise InputError(
+        f"{staging} holds an interrupted build that differs ({reason}). Finish it with its own options, or delete that folder."
+    )
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    flat_old = {**old, **old.get("options", {}), "options": None}
+    flat_new = {**new, **new.get("options", {}), "options": None}
+    names = sorted(key for key in flat_old.keys() | flat_new.keys() if flat_old.get(key) != flat_new.get(key))
+    return ", ".join(f"{name}: {flat_old.get(name)} there, {flat_new.get(name)} now" for name in names)
+
+
+def _build_shards(job: ShardJob, num_scenes: int, *, workers: int, on_progress: Progress | None) -> None:
+    size = min(MAX_SCENES_PER_SHARD, max(1, -(-num_scenes // MAX_SHARDS)))
+    bounds = [(first, min(first + size, num_scenes)) for first in range(0, num_scenes, size)]
+    done = 0
+    todo = []
+    for shard, (first, last) in enumerate(bounds):
+        if (Path(job.staging) / "done" / f"{shard:05d}.json").is_file():
+            done += last - first
+        else:
+            todo.append((shard, first, last))
+    report = on_progress or (lambda *_: None)
+    report(job.split, done, num_scenes)
+    for finished in _run_shards(job, todo, workers):
+        done += finished.scenes
+        report(job.split, done, num_scenes)
+
+
+def _run_shards(job: ShardJob, todo: list[tuple[int, int, int]], workers: int) -> Iterator[ShardDone]:
+    if workers <= 1 or len(todo) <= 1:
+        builder = ShardBuilder(job)
+        yield from (builder.build(*bounds) for bounds in todo)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker, initargs=(job,)) as pool:
+        futures = [pool.submit(_build_in_worker, *bounds) for bounds in todo]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a build worker died (out of memory?). Nothing finished is lost: run the same command again, with fewer --workers."
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_builder: ShardBuilder
+
+
+def _start_worker(job: ShardJob) -> None:
+    """Open the reader once a process, and end with the parent however it ends."""
+    global _builder  # noqa: PLW0603 - one builder a worker process, as the pool's initialiser must leave it somewhere
+    _builder = ShardBuilder(job)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+
+
+def _build_in_worker(shard: int, first: int, last: int) -> ShardDone:
+    return _builder.build(shard, first, last)
+
+
+def _set_folder(out: Path, manifest: Manifest) -> Path:
+    return out / f".building-{manifest.split}" / manifest.task / "set"
+
+
+def _publish(out: Path, part: Built) -> Built:
+    """Move a complete task set to its place; the last one of a split takes the staging folder with it."""
+    staging = out / f".building-{part.manifest.split}"
+    if not part.existed:
+        _set_folder(out, part.manifest).rename(part.path)
+        sync_folder(out)
+    if staging.exists() and not any(staging.glob("*/set/manifest.json")):
+        shutil.rmtree(staging)
+    return part

@@ -1,0 +1,187 @@
+"""A task set on disk, read by position or id without parsing what is not asked for.
+
+DIR/manifest.json        what was built, how, from what, and how many were kept and dropped (written last)
+    roots.json           {"data": "/where/the/originals/are"}: this machine's paths, not part of the fingerprint
+    examples-00000.jsonl one example a line (`types.Example`)
+    index.parquet        one row an example: id, shard, offset, length, task, split, group, tier, sizes, slices
+    masks-00000.jsonl    {"id": hash, "rle": {"height": .., "width": .., "counts": ".."}}, each mask once
+    media/               derived pictures (marked, concatenated)
+    ledger.jsonl         every unit dropped or altered, with its reason
+    timing.json          wall-clock figures, the only file that differs between two builds
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from sightline import media
+from sightline.errors import InputError
+from sightline.files import inside, read_json
+from sightline.geometry.masks import decode_mask
+from sightline.types import DepthRef, Example, ImageRef, LedgerEntry, MaskRle, Record
+
+FORMAT = 1
+MEDIA_CACHE = 16
+
+
+class Manifest(Record):
+    """`manifest.json`: everything needed to say what a task set is and to build it again."""
+
+    format: int
+    name: str
+    task: str
+    split: str
+    recipe: dict[str, Any]
+    package_version: str
+    source_fingerprint: str
+    rng_key: str
+    num_examples: int
+    kept: dict[str, int]
+    dropped: dict[str, int]
+    altered: dict[str, int]
+    files: dict[str, str]
+    fingerprint: str
+
+
+class StoredMask(Record):
+    """One line of `masks-*.jsonl`."""
+
+    id: str
+    rle: MaskRle
+
+
+class TaskSet:
+    """A complete task set. Indexing takes a position or an example id.
+
+    Args:
+        path: the folder.
+        roots: where named roots lie, overriding `roots.json` (for a data set that has moved).
+
+    Raises:
+        FileNotFoundError: no such folder or no manifest in it.
+        InputError: the manifest is unreadable or of another format.
+    """
+
+    def __init__(self, path: Path, *, roots: Mapping[str, Path] | None = None) -> None:
+        self.path = path
+        manifest_path = path / "manifest.json"
+        if not manifest_path.is_file():
+            raise FileNotFoundError(
+                f"{path} is not a complete task set (no manifest.json in it). Build it with `sightline build`, "
+                "or run the interrupted build again."
+            )
+        self.manifest = read_json(manifest_path, Manifest)
+        if self.manifest.format != FORMAT:
+            raise InputError(f"{manifest_path}: format {self.manifest.format}; this version reads format {FORMAT}. Build it again.")
+        stored = read_json(path / "roots.json", dict[str, str])
+        self.roots = {name: Path(root) for name, root in stored.items()} | {"media": path / "media"} | dict(roots or {})
+        self._rgb = lru_cache(maxsize=MEDIA_CACHE)(self._decode_rgb)
+        self._mask = lru_cache(maxsize=256)(self._decode_mask)
+
+    def __len__(self) -> int:
+        return self.manifest.num_examples
+
+    def __getitem__(self, key: int | str) -> Example:
+        index = self.index
+        if isinstance(key, str):
+            if key not in self._positions:
+                raise InputError(f"{self.path}: no example {key!r}. `sightline show {self.path}` lists the first ids.")
+            key = self._positions[key]
+        shard = index["shard"][key]
+        with (self.path / f"examples-{shard:05d}.jsonl").open("rb") as file:
+            file.seek(index["offset"][key])
+            return msgspec.json.decode(file.read(index["length"][key]), type=Example)
+
+    def __iter__(self) -> Iterator[Example]:
+        """All examples in stored order, one at a time."""
+        decoder = msgspec.json.Decoder(Example)
+        for path in sorted(self.path.glob("examples-*.jsonl")):
+            with path.open("rb") as file:
+                for line in file:
+                    yield decoder.decode(line)
+
+    @cached_property
+    def index(self) -> dict[str, list[Any]]:
+        """The columns of `index.parquet`."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s that `--help` should not pay
+
+        return pq.read_table(self.path / "index.parquet").to_pydict()
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.index["id"])}
+
+    @cached_property
+    def masks(self) -> dict[str, MaskRle]:
+        """All masks of the set by hash, still run-length coded."""
+        decoder = msgspec.json.Decoder(StoredMask)
+        masks: dict[str, MaskRle] = {}
+        for path in sorted(self.path.glob("masks-*.jsonl")):
+            with path.open("rb") as file:
+                for line in file:
+                    mask = decoder.decode(line)
+                    masks[mask.id] = mask.rle
+        return masks
+
+    @property
+    def ledger(self) -> Iterator[LedgerEntry]:
+        """Every unit dropped or altered."""
+        decoder = msgspec.json.Decoder(LedgerEntry)
+        with (self.path / "ledger.jsonl").open("rb") as file:
+            for line in file:
+                yield decoder.decode(line)
+
+    def file(self, ref: ImageRef | DepthRef) -> Path:
+        """Where the picture lies on this machine.
+
+        Raises:
+            InputError: unknown root, or a path that leaves it.
+        """
+        if ref.root not in self.roots:
+            raise InputError(f"{self.path}: no root called {ref.root!r} in roots.json (it has {', '.join(self.roots)}).")
+        return inside(self.roots[ref.root], ref.path)
+
+    def read_rgb(self, ref: ImageRef) -> UInt8[np.ndarray, "h w 3"]:
+        """The decoded picture (read-only, cached).
+
+        Raises:
+            FileNotFoundError: the file is gone; the message says how to point the root elsewhere.
+            InputError: its pixels are not those the task set was built from.
+        """
+        return self._rgb(ref)
+
+    def read_mask(self, mask: str) -> Bool[np.ndarray, "h w"]:
+        """A mask of the set by hash (read-only, cached)."""
+        return self._mask(mask)
+
+    def read_depth(self, ref: DepthRef) -> Float[np.ndarray, "h w"]:
+        """Depth in metres, 0 where there is none."""
+        return media.read_depth(self.file(ref), ref.metres_per_unit)
+
+    def _decode_rgb(self, ref: ImageRef) -> UInt8[np.ndarray, "h w 3"]:
+        path = self.file(ref)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path} is missing (root {ref.root!r} = {self.roots[ref.root]}). "
+                f"If the data has moved, change {self.path / 'roots.json'}."
+            )
+        rgb = media.read_rgb(path)
+        if media.pixel_digest(rgb) != ref.digest:
+            raise InputError(
+                f"{path}: its pixels differ from those the task set {self.path} was built from. "
+                "Restore the file, or build the task set again in another folder."
+            )
+        rgb.flags.writeable = False
+        return rgb
+
+    def _decode_mask(self, mask: str) -> Bool[np.ndarray, "h w"]:
+        if mask not in self.masks:
+            raise InputError(f"{self.path}: mask {mask} is in no masks-*.jsonl file: the task set is damaged, build it again.")
+        array = decode_mask(self.masks[mask])
+        array.flags.writeable = False
+        return array
