@@ -1,6 +1,6 @@
 """Files that appear whole or not at all, paths that stay under their root, and one writer at a time.
 
-A file is written to a hidden temporary name beside its target, flushed to disk and renamed; a reader therefore never sees half of it.
+A file is written to a hidden temporary name beside its target, flushed to disk and renamed: no reader ever sees half of it.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -36,6 +36,12 @@ def write_whole(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def remove_temporaries(folder: Path) -> None:
+    """Delete what a killed `write_whole` left in `folder`. Only for the one who holds the folder (`only_writer`)."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames inside `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -45,13 +51,17 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write a record or plain value as JSON, two-space indented, keys in the given order, with a final newline."""
     plain = msgspec.to_builtins(value)
     write_whole(path, (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: Path, kind: type[T], *, max_bytes: int = MAX_JSON_BYTES) -> T:
+@overload
+def read_json(path: Path, kind: type[T], *, max_bytes: int = MAX_JSON_BYTES) -> T: ...
+@overload
+def read_json(path: Path, kind: object, *, max_bytes: int = MAX_JSON_BYTES) -> Any: ...  # noqa: ANN401 - `list[T]` is no type
+def read_json(path: Path, kind: Any, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """Read a JSON file as `kind`.
 
     Raises:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sightline.types import Scene
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Scenes of one split of a data set, in sorted order.
 
@@ -24,6 +25,7 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
 class ReaderFormat(Protocol):
     """A reader's class: which splits a root holds, and how to open one."""
 

@@ -11,9 +11,9 @@
                                       metres_per_unit (0.001), pixel_centre (0.5: cx is in continuous pixels; 0.0: 0.5 is added)
         {scene}_uid_{uid}_five_frames.json   optional: label and full-resolution box of each view
 
-Surprises: the same frame stands in several uid folders, so an object is (scene, frame, uid); boxes in the JSON are in the pixels of
-the full-resolution capture (img_w x img_h) even where the pictures are a third of it; path fields of the JSON may be absolute paths of
-another machine and are not used: files are found by their names. Source: the Solvement/RoboRefer-FineTuning builder's layout.
+Surprises: the same frame stands in several uid folders, so an object is (scene, frame, uid); boxes in the JSON are in the pixels
+of the full-resolution capture (img_w x img_h) even where the pictures are a third of it; path fields of the JSON may be absolute
+paths of another machine and are not used: files are found by their names. Source: the builder of Solvement/RoboRefer-FineTuning.
 """
 
 import re

@@ -231,11 +231,8 @@ def removed_image(view: SeenView, studio: Studio) -> ImageRef:
 
 
 def covisibility(a: SeenView, b: SeenView, studio: Studio) -> PointVisibility | None:
-    """How the object's surface seen in `a` falls into `b`; None unless both have camera and full-size depth in one world."""
+    """How the object's surface seen in `a` falls into `b`; None unless both have camera and depth in one world."""
     if not (a.camera and b.camera and a.depth and b.depth) or a.camera.world != b.camera.world:
         return None
-    depth_a, depth_b = studio.depth(a.depth), studio.depth(b.depth)
-    if depth_a.shape != a.mask.shape or depth_b.shape != b.mask.shape:
-        return None
-    points = mask_points(a.mask, depth_a, a.camera, max_points=SURFACE_POINTS)
-    return point_visibility(points, b.camera, depth_b) if len(points) else None
+    points = mask_points(a.mask, studio.depth(a.depth), a.camera, max_points=SURFACE_POINTS)
+    return point_visibility(points, b.camera, studio.depth(b.depth)) if len(points) else None

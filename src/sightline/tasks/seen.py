@@ -1,7 +1,8 @@
 """What the masks of a scene say: which object is visible in which view, which is not, and where that is unknown.
 
-A view is *visible* if its own mask covers at least `min_area` of the picture, *absent* if its own mask has no pixel, *ambiguous* between
-the two, and *unknown* (a ledger entry) if the mask is missing, unreadable or of another size. Another object's file proves nothing.
+A view is *visible* if its own mask covers at least `min_area` of the picture, *absent* if its own mask has no pixel, *ambiguous*
+between the two, and *unknown* (a ledger entry) if the mask is missing, unreadable or of another size. Another object's file proves
+nothing.
 """
 
 import dataclasses
@@ -111,6 +112,13 @@ def _see_view(view: View, studio: Studio, min_area: float, unit: str, ledger: li
             ledger.append(
                 LedgerEntry(unit=unit, reason="dilated_mask_unusable", detail=str(error), action="altered", path=view.mask_dilated)
             )
+    depth = DepthRef(root="data", path=view.depth, metres_per_unit=view.metres_per_unit) if view.depth else None
+    if depth is not None:
+        try:
+            _check_depth(depth, image, studio)
+        except InputError as error:
+            ledger.append(LedgerEntry(unit=unit, reason="depth_unusable", detail=str(error), action="altered", path=depth.path))
+            depth = None
     count = int(np.count_nonzero(mask))
     area = count / mask.size
     return SeenView(
@@ -123,8 +131,16 @@ def _see_view(view: View, studio: Studio, min_area: float, unit: str, ledger: li
         box=mask_to_box(mask),
         area=area,
         camera=scale_camera(view.camera, image.width, image.height) if view.camera else None,
-        depth=DepthRef(root="data", path=view.depth, metres_per_unit=view.metres_per_unit) if view.depth else None,
+        depth=depth,
     )
+
+
+def _check_depth(depth: DepthRef, image: ImageRef, studio: Studio) -> None:
+    height, width = studio.depth(depth).shape
+    if (width, height) != (image.width, image.height):
+        raise InputError(
+            f"{depth.path}: depth of {width}x{height} for a picture of {image.width}x{image.height}; register it to the picture."
+        )
 
 
 def _read_mask(path: str, image: ImageRef, studio: Studio) -> Bool[np.ndarray, "h w"]:

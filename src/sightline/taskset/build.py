@@ -73,7 +73,8 @@ def build(request: BuildRequest, out: Path, *, workers: int = 1, on_progress: Pr
     """Build every task set of the request below `out`; what is complete already is left as it is.
 
     Raises:
-        FileNotFoundError, InputError: bad root, leak between splits, other options than those of an earlier build, a changed source.
+        FileNotFoundError, InputError: bad root, a leak between splits, other options than those of an earlier build, a changed
+            source.
     """
     root = Path(request.root)
     reader = READERS[request.reader][0]()

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import sightline
-from sightline.files import write_json, write_whole
+from sightline.files import remove_temporaries, write_json, write_whole
 from sightline.taskset.store import FORMAT, Manifest, StoredMask
 from sightline.types import Example, LedgerEntry
 
@@ -45,6 +45,7 @@ def assemble(
 ) -> Manifest:
     """Complete `staging/set`: index, masks, ledger, roots, manifest. Returns the manifest; it may hold no example."""
     folder = staging / "set"
+    remove_temporaries(folder)
     kept = _write_index(folder)
     _write_masks(staging / "parts", folder)
     dropped, altered = _write_ledger(staging / "parts", folder)

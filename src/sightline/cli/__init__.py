@@ -1,0 +1,62 @@
+"""The command line: `sightline --help`. Errors are one paragraph and exit code 2; `--debug` shows where they arose.
+
+Commands import what they need when they run, so that `--help` answers at once.
+"""
+
+import json
+import sys
+
+import click
+import typer
+
+from sightline.errors import InputError
+
+app = typer.Typer(
+    name="sightline",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Spatial-grounding tasks from masks, boxes, depth and poses: build them, ask any model, score and look.",
+    epilog="Add --debug to any command for the traceback of an error, --json for output that programs read.",
+)
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.exit(run(arguments, debug="--debug" in sys.argv[1:]))
+
+
+def run(arguments: list[str], *, debug: bool = False) -> int:
+    """Run one command and return its exit code: 0, 1 (the check found something), 2 (the user can mend it), 70 (our mistake)."""
+    from sightline.cli import build, demo, inspect, runs  # noqa: F401, PLC0415 - importing registers the commands
+
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except click.ClickException as error:
+        if not debug:
+            error.show()
+            return error.exit_code
+        raise
+    except (click.Abort, KeyboardInterrupt):
+        print("Stopped. The same command goes on where it was.", file=sys.stderr)
+        return 130
+    except (InputError, OSError) as error:
+        if debug:
+            raise
+        _report(error, arguments, str(error))
+        return 2
+    except Exception as error:
+        if debug:
+            raise
+        _report(
+            error, arguments, f"{type(error).__name__}: {error}. This is a mistake in Sightline: please report it with --debug."
+        )
+        return 70
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: BaseException, arguments: list[str], message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    if "--json" in arguments:
+        print(json.dumps({"error": message, "kind": type(error).__name__}))

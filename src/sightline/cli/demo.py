@@ -1,0 +1,57 @@
+"""`sightline demo`: procedural rooms, all task sets, all baselines, the report; no data and no network needed."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline.cli import app
+from sightline.cli.console import Json, emit, plain, progress
+from sightline.cli.runs import print_summaries, run_all
+
+TRAIN_ROOMS, VALIDATION_ROOMS = 4, 12
+
+
+@app.command()
+def demo(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("sightline-demo"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other rooms.")] = 0,
+    json: Json = False,
+) -> None:
+    """See the whole chain in two minutes: draw rooms, build the tasks, ask the baselines, score, report."""
+    from sightline.demo.rooms import write_rooms  # noqa: PLC0415
+    from sightline.models import MODELS  # noqa: PLC0415
+    from sightline.tasks import TASKS  # noqa: PLC0415
+    from sightline.tasks.crossview import CrossViewOptions  # noqa: PLC0415
+    from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
+
+    rooms = out / "rooms"
+    with progress(quiet=json) as bar:
+        names: set[str] = set()
+
+        def drawn(name: str) -> None:
+            names.add(name)
+            bar("rooms", len(names), TRAIN_ROOMS + VALIDATION_ROOMS)
+
+        write_rooms(rooms, num_train=TRAIN_ROOMS, num_validation=VALIDATION_ROOMS, seed=seed, workers=workers, on_scene=drawn)
+        request = BuildRequest(
+            reader="x3",
+            root=str(rooms),
+            splits=("train", "validation"),
+            tasks=tuple(TASKS),
+            options=CrossViewOptions(pairs="all", seed=seed),
+        )
+        built = build(
+            request, out / "tasks", workers=workers, on_progress=lambda split, done, total: bar(f"tasks of {split}", done, total)
+        )
+    validation = [Path(part.path) for part in built if part.manifest.split == "validation"]
+    summaries, page, skipped = run_all(validation, list(MODELS), out / "runs", quiet=json)
+
+    def text() -> None:
+        print_summaries(summaries)
+        print(f"report: {page.resolve()}")
+
+    emit({"summaries": plain(summaries), "report": str(page), "skipped": skipped}, as_json=json, text=text)

@@ -1,0 +1,76 @@
+"""Read a whole data set before anyone spends time on it: counts, and every problem with the file it lies in."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from sightline.datasets import READERS
+from sightline.errors import InputError
+from sightline.tasks.pictures import Studio
+from sightline.tasks.seen import SeenScene, see_scene
+from sightline.taskset.splits import check_scenes
+from sightline.types import DepthRef, LedgerEntry, Record
+
+
+class Lint(Record):
+    """What was found: numbers per split, problems in reading order, and the leak between splits if there is one."""
+
+    counts: dict[str, dict[str, int]]
+    problems: tuple[LedgerEntry, ...]
+    leak: str | None = None
+
+
+def lint(reader_name: str, root: Path, *, on_progress: Callable[[str, int, int], None] | None = None) -> Lint:
+    """Decode every picture, mask and depth file below `root`.
+
+    Raises:
+        FileNotFoundError, InputError: the root cannot be read at all.
+    """
+    report = on_progress or (lambda *_: None)
+    reader_type = READERS[reader_name][0]()
+    splits = reader_type.splits(root)
+    counts: dict[str, dict[str, int]] = {}
+    problems: list[LedgerEntry] = []
+    scenes: dict[str, list[str]] = {}
+    for split in splits:
+        reader = reader_type(root, split)
+        scenes[split] = reader.scene_ids()
+        found: Counter[str] = Counter(scenes=0, objects=0, views=0)
+        for done, scene in enumerate(reader, start=1):
+            studio = Studio(root)
+            seen = see_scene(scene, studio, elsewhere=lambda _: iter(()))
+            problems += [*seen.ledger, *_companions(seen, studio)]
+            found.update(scenes=1, objects=len(scene.objects), views=sum(len(item.views) for item in scene.objects))
+            found.update(f"views {view.state}" for item in seen.objects for view in item.views)
+            report(split, done, len(reader))
+        counts[split] = dict(found)
+    try:
+        check_scenes(scenes)
+        leak = None
+    except InputError as error:
+        leak = str(error)
+    return Lint(counts=counts, problems=tuple(problems), leak=leak)
+
+
+def _companions(seen: SeenScene, studio: Studio) -> list[LedgerEntry]:
+    """Problems of the inpainted pictures and their depth, which reading the views does not show."""
+    problems = []
+    for item in seen.objects:
+        for view in item.views:
+            unit = f"{item.unit}/{view.view_id}"
+            size = (view.image.height, view.image.width)
+            if view.view.inpainted is not None:
+                try:
+                    image = studio.original(view.view.inpainted)
+                    if (image.height, image.width) != size:
+                        detail = f"{image.width}x{image.height} beside {view.image.width}x{view.image.height}"
+                        problems.append(LedgerEntry(unit=unit, reason="size_mismatch", detail=detail, path=image.path))
+                except InputError as error:
+                    problems.append(LedgerEntry(unit=unit, reason="unreadable", detail=str(error), path=view.view.inpainted))
+            if view.view.inpainted_depth is not None:
+                ref = DepthRef(root="data", path=view.view.inpainted_depth, metres_per_unit=view.view.metres_per_unit)
+                try:
+                    studio.depth(ref)
+                except InputError as error:
+                    problems.append(LedgerEntry(unit=unit, reason="unreadable", detail=str(error), path=ref.path))
+    return problems
