@@ -1,0 +1,60 @@
+"""A prompt as a model is given it: words and media slots, in order. Prediction, exports and reports all render here."""
+
+from collections.abc import Sequence
+
+from sightline.dialects import Dialect, Size
+from sightline.errors import InputError
+from sightline.types import AnswerForm, BoxPart, ImagePart, Part, PointPart, TextPart
+
+
+def render_prompt(question_prompt: tuple[Part, ...], dialect: Dialect, pictures: Sequence[Size]) -> tuple[str | ImagePart, ...]:
+    """Turn the parts of a question into segments: neighbouring texts joined as they are, one `ImagePart` for each media slot.
+
+    The instruction of the answer form is set off by a space where its neighbours bring no white space of their own.
+
+    Raises:
+        InputError: a part names a picture that the question does not have.
+    """
+    segments: list[str | ImagePart] = []
+    apart = False
+    for part in question_prompt:
+        if isinstance(part, ImagePart):
+            _picture(pictures, part.image_index)
+            segments.append(part)
+        else:
+            is_form = isinstance(part, AnswerForm)
+            _append(segments, _words(part, dialect, pictures), apart=apart or is_form)
+            apart = is_form
+    return tuple(segments)
+
+
+def _words(part: TextPart | PointPart | BoxPart | AnswerForm, dialect: Dialect, pictures: Sequence[Size]) -> str:
+    match part:
+        case TextPart():
+            return part.text
+        case PointPart():
+            return dialect.point(part.x, part.y, _picture(pictures, part.image_index))
+        case BoxPart():
+            return dialect.box(part.box, _picture(pictures, part.image_index))
+        case AnswerForm():
+            _picture(pictures, part.image_index)
+            return dialect.instruction(part)
+
+
+def _append(segments: list[str | ImagePart], words: str, *, apart: bool) -> None:
+    last = segments[-1] if segments else None
+    if not isinstance(last, str):
+        segments.append(words)
+    elif apart and last[-1:].strip() and words[:1].strip():
+        segments[-1] = f"{last} {words}"
+    else:
+        segments[-1] = last + words
+
+
+def _picture(pictures: Sequence[Size], image_index: int) -> Size:
+    if not 0 <= image_index < len(pictures):
+        raise InputError(
+            f"a prompt part names picture {image_index}, but the question has {len(pictures)} (counted from 0). "
+            "Build the task set again, or mend the prompt."
+        )
+    return pictures[image_index]
