@@ -6,8 +6,8 @@ Commands import what they need when they run, so that `--help` answers at once.
 import json
 import sys
 
-import click
 import typer
+import typer.exceptions
 
 from sightline.errors import InputError
 
@@ -33,12 +33,14 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
 
     try:
         code = app(args=arguments, standalone_mode=False)
-    except click.ClickException as error:
-        if not debug:
-            error.show()
-            return error.exit_code
-        raise
-    except (click.Abort, KeyboardInterrupt):
+    except typer.exceptions.TyperException as error:
+        if debug:
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "sightline"
+        _report(error, arguments, f"{error.format_message().rstrip('.')}. `{command} --help` lists what it takes.")
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
         print("Stopped. The same command goes on where it was.", file=sys.stderr)
         return 130
     except (InputError, OSError) as error:

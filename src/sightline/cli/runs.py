@@ -132,12 +132,15 @@ def run_all(
 
 
 def print_summaries(summaries: Sequence["Summary"]) -> None:
-    """One table a task set, a row a model."""
+    """One table a task set, a row a model; the interval and n stand below each value, so that the table stays narrow."""
     from sightline.evaluate.table import tables  # noqa: PLC0415
 
     for table in tables(summaries):
-        print_table(table.title, ("model", *table.labels), [(row.model, *row.cells) for row in table.rows])
-    print("value [95 % interval, bootstrap over scenes] (n); – where nothing applies.")
+        rows = [
+            (row.model, *(cell.replace(" [", "\n[").replace(" (", "\nn=").rstrip(")") for cell in row.cells)) for row in table.rows
+        ]
+        print_table(table.title, ("model", *table.labels), rows)
+    print("Below each value: its 95 % interval (bootstrap over scenes) and n, its denominator. – where it is 0/0.")
 
 
 def _score(run: Path, *, taskset: Path | None = None, partial: bool, quiet: bool) -> "Summary":
