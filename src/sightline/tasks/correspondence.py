@@ -18,7 +18,7 @@ from sightline.tasks.crossview import (
     shown_object,
     visible_truth,
 )
-from sightline.tasks.pictures import Studio, derived_path, side_by_side
+from sightline.tasks.pictures import Studio, derived_path
 from sightline.tasks.seen import SeenScene
 from sightline.tasks.wording import prompt, wordings
 from sightline.types import AnswerForm, Example, LedgerEntry, PointPart, Question
@@ -56,7 +56,7 @@ def _concat(pair: Pair, studio: Studio, options: CrossViewOptions) -> Example:
     example_id = pair.id("t1_concat")
     a, b = pair.reference, pair.query
     path = derived_path("concat", pair.seen.scene_id, f"uid_{pair.seen.object.object_id}", f"{a.view_id}-{b.view_id}")
-    picture = studio.derived(path, lambda: side_by_side(studio.rgb(a.view.image), studio.rgb(b.view.image)))
+    picture = studio.beside(path, a.view.image, b.view.image)
     shown = shown_object(a, example_id, options)
     form = AnswerForm(shape="point", image_index=0, offers_not_visible=True)
     seam = a.image.width

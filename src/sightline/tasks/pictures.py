@@ -3,16 +3,18 @@
 A `Studio` decodes each file once, draws each mark once, and keeps the encoded results of one scene until the builder takes them.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import cv2
+import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from sightline import media
+from sightline import media, png
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.geometry.boxes import mask_to_box
@@ -23,6 +25,7 @@ RED = (255, 0, 0)
 WHITE = (255, 255, 255)
 DECODED_PIXELS = 64_000_000  # what a studio keeps decoded: 192 MB
 RECENT_DEPTHS = 32
+RECENT_STRIPS = 16
 
 
 class Studio:
@@ -37,10 +40,15 @@ class Studio:
         self._decoded: OrderedDict[str, UInt8[np.ndarray, "h w 3"]] = OrderedDict()
         self._depths: OrderedDict[str, Float[np.ndarray, "h w"]] = OrderedDict()
         self._refs: dict[str, ImageRef] = {}
+        self._first_names: dict[str, str] = {}
+        self._by_content: dict[bytes, str] = {}
         self._encoded: dict[str, bytes] = {}
+        self._strips: OrderedDict[tuple[str, int], png.Strip] = OrderedDict()
+        self._used_once: set[str] = set()
 
     def rgb(self, path: str) -> UInt8[np.ndarray, "h w 3"]:
-        """The pixels of an original, decoded once while they stay among the recent ones."""
+        """The pixels of an original, decoded once while they stay among the recent ones, under however many names it stands."""
+        path = self._first_name(path)
         if path in self._decoded:
             self._decoded.move_to_end(path)
             return self._decoded[path]
@@ -65,10 +73,25 @@ class Studio:
             InputError: unreadable, too large, or outside the root.
         """
         if path not in self._refs:
-            pixels = self.rgb(path)
-            height, width = pixels.shape[:2]
-            self._refs[path] = ImageRef(root="data", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
+            first = self._first_name(path)
+            if first == path:
+                pixels = self.rgb(path)
+                height, width = pixels.shape[:2]
+                self._refs[path] = ImageRef(root="data", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
+            else:
+                self._refs[path] = msgspec.structs.replace(self.original(first), path=path)
         return self._refs[path]
+
+    def _first_name(self, path: str) -> str:
+        """The first path at which a file with these bytes was seen: a frame stands in the folder of each of its objects."""
+        if path not in self._first_names:
+            file_path = inside(self.root, path)
+            if not file_path.is_file():
+                raise FileNotFoundError(f"{file_path} is missing; it was there when the folder was listed.")
+            with file_path.open("rb") as file:
+                key = hashlib.file_digest(file, "sha256").digest()
+            self._first_names[path] = self._by_content.setdefault(key, path)
+        return self._first_names[path]
 
     def derived(self, path: str, draw: Callable[[], UInt8[np.ndarray, "h w 3"]]) -> ImageRef:
         """The reference to a derived picture (a PNG below `media/`), drawn at the first call only."""
@@ -79,8 +102,27 @@ class Studio:
             self._refs[path] = ImageRef(root="media", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
         return self._refs[path]
 
+    def beside(self, path: str, left: str, right: str) -> ImageRef:
+        """The reference to a derived picture that shows two originals side by side; each original is compressed once."""
+        pixels = side_by_side(self.rgb(left), self.rgb(right))
+        height, width = pixels.shape[:2]
+        self._encoded[path] = png.splice([self._strip(left, height), self._strip(right, height)])
+        self._used_once.add(path)
+        return ImageRef(root="media", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
+
+    def _strip(self, path: str, height: int) -> png.Strip:
+        path = self._first_name(path)
+        if (path, height) not in self._strips:
+            self._strips[path, height] = png.strip(self.rgb(path), height=height)
+            while len(self._strips) > RECENT_STRIPS:
+                self._strips.popitem(last=False)
+        return self._strips[path, height]
+
     def encoded(self, ref: ImageRef) -> bytes:
-        """The file content of a derived picture."""
+        """The file content of a derived picture; a side-by-side one is handed out once."""
+        if ref.path in self._used_once:
+            self._used_once.remove(ref.path)
+            return self._encoded.pop(ref.path)
         return self._encoded[ref.path]
 
 

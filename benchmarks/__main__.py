@@ -1,0 +1,14 @@
+"""Run the benchmarks named on the command line, or all that need no accelerator."""
+
+import importlib
+import sys
+
+ALL = ("build_pairs", "score_many")
+
+if __name__ == "__main__":
+    unknown = [name for name in sys.argv[1:] if name not in ALL]
+    if unknown:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(ALL)}")
+    for name in sys.argv[1:] or ALL:
+        print(f"== {name}", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main()

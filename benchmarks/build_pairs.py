@@ -1,0 +1,85 @@
+"""Pairs built a second: our builder against the plain loop, marked and concatenated pictures together.
+
+The plain loop is one process that, for each pair, decodes both views and masks with Pillow, blends the mark with numpy, and saves
+the marked and the side-by-side picture as PNG with Pillow's defaults. Ours runs with two workers and writes complete task sets:
+masks, index, ledger, fsync. The pixels of both outputs are compared and have to be equal.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sightline import media
+from sightline.demo.rooms import write_rooms
+from sightline.taskset.build import BuildRequest, build
+from sightline.taskset.store import TaskSet
+from sightline.tasks.crossview import CrossViewOptions
+
+ROOMS, WIDTH, HEIGHT = 6, 640, 480
+WORKERS = 2
+
+
+def plain_loop(tasks: TaskSet, root: Path, out: Path) -> int:
+    """The straightforward way, for the pairs of `tasks`. Returns how many it made."""
+    out.mkdir()
+    for number, example in enumerate(tasks):
+        a, b = (root / panel.source.path for panel in example.question.panels)
+        left, right = (np.array(Image.open(path).convert("RGB")) for path in (a, b))
+        mask_a, _ = (np.array(Image.open(str(path).replace("_original", "_mask")).convert("L")) >= 128 for path in (a, b))
+        marked = left.astype(np.float32)
+        marked[mask_a] = 0.55 * marked[mask_a] + 0.45 * np.array([255, 0, 0], np.float32)
+        Image.fromarray(np.rint(marked).astype(np.uint8)).save(out / f"{number}_marked.png")
+        canvas = np.zeros((max(left.shape[0], right.shape[0]), left.shape[1] + right.shape[1], 3), np.uint8)
+        canvas[: left.shape[0], : left.shape[1]] = left
+        canvas[: right.shape[0], left.shape[1] :] = right
+        Image.fromarray(canvas).save(out / f"{number}_concat.png")
+    return len(tasks)
+
+
+def same_pixels(multi: TaskSet, concat: TaskSet, out: Path) -> bool:
+    """Whether the plain loop's pictures are ours, pixel for pixel."""
+    pairs = enumerate(zip(multi, concat, strict=True))
+    return all(
+        np.array_equal(multi.read_rgb(one.question.images[0]), media.read_rgb(out / f"{number}_marked.png"))
+        and np.array_equal(concat.read_rgb(two.question.images[0]), media.read_rgb(out / f"{number}_concat.png"))
+        for number, (one, two) in pairs
+    )
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "rooms"
+        write_rooms(root, num_train=0, num_validation=ROOMS, width=WIDTH, height=HEIGHT, workers=WORKERS)
+        print(f"{ROOMS} rooms of {WIDTH}x{HEIGHT}, {WORKERS} workers against one plain process")
+        for pairs in ("anchor", "all"):
+            compare(root, Path(folder) / pairs, pairs)
+
+
+def compare(root: Path, out: Path, pairs: str) -> None:
+    options = CrossViewOptions(pairs="all" if pairs == "all" else "anchor")
+    request = BuildRequest(
+        reader="x3", root=str(root), splits=("validation",), tasks=("t1_multi", "t1_concat"), options=options
+    )
+    started = time.perf_counter()
+    build(request, out, workers=WORKERS)
+    ours_s = time.perf_counter() - started
+    multi, concat = TaskSet(out / "t1_multi-validation"), TaskSet(out / "t1_concat-validation")
+    started = time.perf_counter()
+    count = plain_loop(multi, root, out / "plain")
+    plain_s = time.perf_counter() - started
+    equal = same_pixels(multi, concat, out / "plain")
+    shutil.rmtree(out / "plain")
+    print(
+        f"pairs={pairs}: {count} pairs; ours {count / ours_s:.0f} pairs/s, plain {count / plain_s:.1f} pairs/s, "
+        f"ratio {plain_s / ours_s:.1f}; pixels {'equal' if equal else 'DIFFER'}"
+    )
+    if not equal:
+        raise SystemExit("the outputs differ: the ratio means nothing")
+
+
+if __name__ == "__main__":
+    main()

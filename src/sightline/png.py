@@ -1,0 +1,79 @@
+"""PNG pictures put together from strips that are compressed once, however many pictures they stand in.
+
+A side-by-side picture repeats each view in many pairs; compressing it anew each time is most of a build. Under the PNG filter "up" a row
+depends on the row above alone, so the filtered rows of A|B are those of A followed by those of B. Each row of a view is deflated by
+itself (a full flush ends it, nothing refers back), and a picture is the rows of its strips in turn: bytes are copied, not compressed.
+The file grows by 3 to 8 % against one deflate stream (measured on photographs). PNG: ISO/IEC 15948; deflate: RFC 1951; zlib: RFC 1950.
+"""
+
+import dataclasses
+import struct
+import zlib
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+LEVEL = 1  # level 6 is 8 times slower for 14 % fewer bytes on a 640x480 photograph
+ADLER = 65521
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ZLIB_HEADER = b"\x78\x01"
+LAST_BLOCK = b"\x03\x00"  # an empty final block
+FILTER_UP = b"\x00\x01\x00\xfe\xff\x02"  # a stored block of the one byte that begins each row
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Strip:
+    """A picture, or a part of one from top to bottom, row by row deflated; `sums` and `weighted` are each row's part of Adler-32."""
+
+    width: int
+    rows: tuple[bytes, ...]
+    sums: Int[np.ndarray, " rows"]
+    weighted: Int[np.ndarray, " rows"]
+
+    @property
+    def height(self) -> int:
+        return len(self.rows)
+
+
+def strip(rgb: UInt8[np.ndarray, "h w 3"], *, height: int | None = None) -> Strip:
+    """Compress a picture once. `height`: fill it up with black rows below to this height."""
+    num_rows, width = rgb.shape[:2]
+    flat = np.zeros((max(num_rows, height or 0), 3 * width), np.uint8)
+    flat[:num_rows] = rgb.reshape(num_rows, 3 * width)
+    filtered = flat.copy()
+    filtered[1:] -= flat[:-1]
+    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, 9)
+    rows = tuple(deflate.compress(row) + deflate.flush(zlib.Z_FULL_FLUSH) for row in filtered)
+    checksums = np.array([zlib.adler32(row) for row in filtered], np.int64)
+    # of one row of n bytes d: low half 1 + sum d, high half n + sum (n - i) d_i
+    return Strip(width=width, rows=rows, sums=((checksums & 0xFFFF) - 1) % ADLER, weighted=((checksums >> 16) - 3 * width) % ADLER)
+
+
+def splice(strips: Sequence[Strip]) -> bytes:
+    """A PNG with the strips side by side, from left to right. They must have one height."""
+    height = strips[0].height
+    assert all(part.height == height for part in strips), "strips of one picture have one height"
+    header = struct.pack(">IIBBBBB", sum(part.width for part in strips), height, 8, 2, 0, 0, 0)
+    rows = chain.from_iterable((FILTER_UP, *(part.rows[row] for part in strips)) for row in range(height))
+    data = b"".join(chain((ZLIB_HEADER,), rows, (LAST_BLOCK, struct.pack(">I", _adler(strips)))))
+    return b"".join((SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")))
+
+
+def _adler(strips: Sequence[Strip]) -> int:
+    """Adler-32 of all rows, each with its filter byte 2, from the rows' own sums."""
+    height = strips[0].height
+    filter_byte = np.full(height, 2, np.int64)  # one byte: its sum and its weighted sum are its value
+    sums = np.stack([filter_byte, *(part.sums for part in strips)], axis=1).reshape(-1)
+    weighted = np.stack([filter_byte, *(part.weighted for part in strips)], axis=1).reshape(-1)
+    lengths = np.tile(np.array([1, *(3 * part.width for part in strips)], np.int64), height)
+    before = (1 + np.concatenate([[0], np.cumsum(sums)[:-1]])) % ADLER
+    low = (1 + int(sums.sum())) % ADLER
+    high = int((lengths * before + weighted).sum()) % ADLER
+    return high << 16 | low
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return b"".join((struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)))
