@@ -1,0 +1,216 @@
+"""One prediction against one truth, and a whole run of them. No model, no torch.
+
+Protocol "sightline-1": the point of an answer is its *first* point; a box stands for its centre. A point outside the picture, in
+another picture, in another view of the same picture (the reference half of a concatenated one) or on no view at all is a miss;
+nothing is clamped.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool
+
+from sightline.errors import InputError
+from sightline.evaluate.run import SCORES, read_predictions, read_run, whole_file
+from sightline.files import only_writer
+from sightline.geometry.boxes import box_area, box_centre
+from sightline.geometry.points import pixel_index
+from sightline.taskset.store import TaskSet
+from sightline.types import Answer, Boxes, Example, NotVisible, Panel, Points, Prediction, Question, Reading, Record, Score
+
+PROGRESS_EVERY = 1000
+
+
+class Place(Record):
+    """Where an answer's point lies: `point` in pixels of the truth's view, and its `pixel` (row, column); None if elsewhere."""
+
+    point: tuple[float, float] | None = None
+    pixel: tuple[int, int] | None = None
+    wrong_panel: bool = False
+
+
+def score_example(example: Example, prediction: Prediction, masks: Callable[[str], Bool[np.ndarray, "h w"]]) -> Score:
+    """The outcome of one example. `masks` gives the mask of a hash; fields are explained at `types.Score`.
+
+    Raises:
+        InputError: the example's task has no rule here.
+    """
+    truth, reading = example.truth, prediction.reading
+    said_visible = claim(reading)
+    place = locate(reading, example.question, truth.panel_index)
+    hit = hit_dilated = None
+    l2_px = l2_norm = l2_over_size = None
+    if truth.visible:
+        assert truth.mask is not None, "a visible object has a mask"
+        hit = place.pixel is not None and bool(masks(truth.mask)[place.pixel])
+        if truth.mask_dilated is not None:
+            hit_dilated = place.pixel is not None and bool(masks(truth.mask_dilated)[place.pixel])
+        if place.point is not None:
+            l2_px, l2_norm, l2_over_size = _distances(example, place.point)
+    return Score(
+        id=example.id,
+        task=example.question.task,
+        group=example.group,
+        tier=example.tier,
+        status=reading.status,
+        visible=truth.visible,
+        correct=_outcome(example)(truth.visible, said_visible, hit),
+        said_visible=said_visible,
+        hit=hit,
+        hit_dilated=hit_dilated,
+        wrong_panel=place.wrong_panel,
+        l2_px=l2_px,
+        l2_norm=l2_norm,
+        l2_over_size=l2_over_size,
+    )
+
+
+def claim(reading: Reading) -> bool | None:
+    """Whether the answer says that the object is visible: it gave a place, or said not visible; None if it did neither or both."""
+    match reading.status:
+        case "ok" | "out_of_range":
+            return True
+        case "not_visible":
+            return False
+        case "truncated" if reading.answer is not None:
+            return not isinstance(reading.answer, NotVisible)
+    return None
+
+
+def locate(reading: Reading, question: Question, panel_index: int) -> Place:
+    """Where the answer's first point lies, seen from the view in panel `panel_index`."""
+    point = first_point(reading.answer)
+    if reading.status not in ("ok", "truncated") or point is None:
+        return Place()
+    assert not isinstance(reading.answer, NotVisible | None), "it has a point"
+    asked = question.panels[panel_index]
+    if reading.answer.image_index != asked.image_index:
+        return Place(wrong_panel=True)
+    picture = question.images[asked.image_index]
+    pixel = pixel_index(*point, picture.width, picture.height)
+    if pixel is None:
+        return Place()
+    if not _covers(asked, pixel):
+        others = (panel for panel in question.panels if panel.image_index == asked.image_index and panel is not asked)
+        return Place(wrong_panel=any(_covers(panel, pixel) for panel in others))
+    return Place(point=(point[0] - asked.x, point[1] - asked.y), pixel=(pixel[0] - asked.y, pixel[1] - asked.x))
+
+
+def first_point(answer: Answer | None) -> tuple[float, float] | None:
+    """The point an answer is scored by, in pixels of its picture."""
+    match answer:
+        case Points(points=points) if points:
+            return points[0]
+        case Boxes(boxes=boxes) if boxes:
+            return box_centre(boxes[0])
+    return None
+
+
+def score_run(
+    folder: Path,
+    *,
+    taskset: Path | None = None,
+    partial: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write `scores.jsonl` of a run, whole, and return how many scores it has.
+
+    `taskset` is where the task set lies now if it has moved. `partial`: score what has a prediction; the summary then counts the
+    missing ones and is marked by them.
+
+    Raises:
+        FileNotFoundError: no run, no task set, or no predictions.
+        InputError: another task set than the run's, or missing predictions without `partial`.
+    """
+    questions = open_taskset(folder, taskset)
+    with only_writer(folder), whole_file(folder / SCORES) as file:
+        count = 0
+        for score in _scores(folder, questions):
+            file.write(msgspec.json.encode(score) + b"\n")
+            count += 1
+            if on_progress and count % PROGRESS_EVERY == 0:
+                on_progress(count, len(questions))
+        missing = len(questions) - count
+        if missing and not partial:
+            info = read_run(folder)
+            raise InputError(
+                f"{folder}: {missing:,} of {len(questions):,} examples have no prediction yet. Finish the run with "
+                f"`sightline predict {info.taskset_path} --model {info.model} --out {folder}`, "
+                "or score what is there with --partial."
+            )
+        if on_progress:
+            on_progress(count, len(questions))
+    return count
+
+
+def open_taskset(folder: Path, path: Path | None = None) -> TaskSet:
+    """The task set of a run, at `path` or where it was.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        InputError: another one is there.
+    """
+    info = read_run(folder)
+    taskset = TaskSet(path or Path(info.taskset_path))
+    if taskset.manifest.fingerprint != info.taskset_fingerprint:
+        raise InputError(
+            f"{taskset.path} is not the task set of run {folder}: its fingerprint is {taskset.manifest.fingerprint}, the run was "
+            f"made on {info.taskset_name!r} with {info.taskset_fingerprint}. Give that one, or predict again on this one."
+        )
+    return taskset
+
+
+def _scores(folder: Path, taskset: TaskSet) -> Iterator[Score]:
+    examples = iter(taskset)
+    for prediction in read_predictions(folder):
+        example = next(examples, None)
+        if example is None or example.id != prediction.id:
+            expected = f"that of {example.id!r}" if example else "no more"
+            raise InputError(
+                f"{folder}: a prediction of {prediction.id!r} stands where {expected} belongs (the order of the task set). "
+                "The file was edited: move it away and predict again."
+            )
+        yield score_example(example, prediction, taskset.read_mask)
+
+
+def _distances(example: Example, point: tuple[float, float]) -> tuple[float, float, float]:
+    """From `point` (view pixels) to the true point: in pixels, in (width, height), and in square roots of the object's box area."""
+    truth = example.truth
+    target = first_point(truth.answer)
+    assert target is not None, "a visible object has a true point"
+    assert truth.box is not None, "a visible object has a box"
+    panel = example.question.panels[truth.panel_index]
+    dx, dy = point[0] - (target[0] - panel.x), point[1] - (target[1] - panel.y)
+    l2_px = float(np.hypot(dx, dy))
+    l2_norm = float(np.hypot(dx / panel.source.width, dy / panel.source.height))
+    return l2_px, l2_norm, l2_px / float(np.sqrt(box_area(truth.box)))
+
+
+def _covers(panel: Panel, pixel: tuple[int, int]) -> bool:
+    row, column = pixel
+    return panel.y <= row < panel.y + panel.source.height and panel.x <= column < panel.x + panel.source.width
+
+
+def _hit_or_said_absent(visible: bool, said_visible: bool | None, hit: bool | None) -> bool:
+    return bool(hit) if visible else said_visible is False
+
+
+def _said_right(visible: bool, said_visible: bool | None, hit: bool | None) -> bool:  # noqa: ARG001
+    return said_visible == visible
+
+
+OUTCOMES: dict[str, Callable[[bool, bool | None, bool | None], bool]] = {
+    "t1_multi": _hit_or_said_absent,
+    "t1_concat": _hit_or_said_absent,
+    "t2a": _said_right,
+    "t2b": _hit_or_said_absent,
+}
+
+
+def _outcome(example: Example) -> Callable[[bool, bool | None, bool | None], bool]:
+    task = example.question.task
+    if task not in OUTCOMES:
+        raise InputError(f"example {example.id!r} is of task {task!r}, which has no scoring rule. Known: {', '.join(OUTCOMES)}.")
+    return OUTCOMES[task]

@@ -1,0 +1,101 @@
+"""`summary.json`: every metric of a run with its n and interval, what was missing, and where the run came from."""
+
+from pathlib import Path
+
+from sightline.evaluate.metrics import DRAWS, LEVEL, Metric, measure, measure_tiers, tabulate
+from sightline.evaluate.run import SUMMARY, RunInfo, read_run, read_scores
+from sightline.evaluate.score import open_taskset
+from sightline.files import read_json, write_json
+from sightline.types import Record
+
+PROTOCOL = "sightline-1"
+INTERVAL = f"{LEVEL:.0%} percentile bootstrap over groups, {DRAWS} draws"
+
+# What a task's table shows, in order; `num_*` are counts of the summary, the others metrics.
+HEADLINE: dict[str, tuple[str, ...]] = {
+    "t1_multi": (
+        "balanced_joint",
+        "joint_accuracy",
+        "hit_exact",
+        "hit_dilated",
+        "not_visible_accuracy",
+        "l2_norm_mean",
+        "num_unreadable",
+    ),
+    "t1_concat": (
+        "balanced_joint",
+        "joint_accuracy",
+        "hit_exact",
+        "hit_dilated",
+        "not_visible_accuracy",
+        "l2_norm_mean",
+        "num_wrong_panel",
+        "num_unreadable",
+    ),
+    "t2a": ("balanced_accuracy", "not_visible_precision", "not_visible_recall", "not_visible_f1", "num_unreadable"),
+    "t2b": ("hit_exact", "hit_dilated", "l2_norm_median", "num_unreadable"),
+}
+
+
+class Summary(Record):
+    """`num_examples` is the size of the task set, `num_missing` how many of it have no prediction (more than 0 only in a partial
+    scoring). `statuses` counts every status, zeros included. `tiers` is the share of correct outcomes by tier."""
+
+    protocol: str
+    run: RunInfo
+    num_examples: int
+    num_scored: int
+    num_missing: int
+    num_groups: int
+    num_visible: int
+    num_absent: int
+    num_wrong_panel: int
+    statuses: dict[str, int]
+    interval: str
+    metrics: dict[str, Metric]
+    tiers: dict[str, Metric]
+
+    def count(self, name: str) -> int:
+        """A count by its headline name: `num_wrong_panel`, or `num_` and a status."""
+        return self.num_wrong_panel if name == "num_wrong_panel" else self.statuses[name.removeprefix("num_")]
+
+
+def summarise(folder: Path, *, taskset: Path | None = None) -> Summary:
+    """Aggregate the scores of a run and write `summary.json`.
+
+    Raises:
+        FileNotFoundError: no run, no task set, or not scored yet.
+        InputError: another task set than the run's, or an unreadable file.
+    """
+    num_examples = len(open_taskset(folder, taskset))
+    table = tabulate(read_scores(folder))
+    num_visible = round(float(table.flags["visible"].sum()))
+    summary = Summary(
+        protocol=PROTOCOL,
+        run=read_run(folder),
+        num_examples=num_examples,
+        num_scored=len(table),
+        num_missing=num_examples - len(table),
+        num_groups=len(table.groups),
+        num_visible=num_visible,
+        num_absent=len(table) - num_visible,
+        num_wrong_panel=round(float(table.flags["wrong_panel"].sum())),
+        statuses=dict(table.statuses),
+        interval=INTERVAL,
+        metrics=measure(table),
+        tiers=measure_tiers(table),
+    )
+    write_json(folder / SUMMARY, summary)
+    return summary
+
+
+def read_summary(folder: Path) -> Summary:
+    """The summary of a scored run.
+
+    Raises:
+        FileNotFoundError: not scored since its last prediction.
+    """
+    path = folder / SUMMARY
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} has no {SUMMARY}. Score it first: `sightline score {folder}`.")
+    return read_json(path, Summary)

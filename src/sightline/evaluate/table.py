@@ -1,0 +1,96 @@
+"""Summaries as tables of plain text: one table a task set, one row a model; for the terminal and the report alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sightline.evaluate.metrics import Metric
+from sightline.evaluate.summary import HEADLINE, Summary
+
+NOTHING = "–"
+LABELS = {
+    "joint_accuracy": "Joint accuracy %",
+    "balanced_joint": "Balanced joint %",
+    "hit_exact": "Hit %",
+    "hit_dilated": "Hit dilated %",
+    "not_visible_accuracy": "Not-visible accuracy %",
+    "not_visible_precision": "Not-visible precision %",
+    "not_visible_recall": "Not-visible recall %",
+    "not_visible_f1": "Not-visible F1 %",
+    "balanced_accuracy": "Balanced accuracy %",
+    "visible_false_negative_rate": "Visible said absent %",
+    "success_002": "Success@0.02 %",
+    "success_005": "Success@0.05 %",
+    "success_010": "Success@0.10 %",
+    "l2_norm_mean": "L2 mean",
+    "l2_norm_std": "L2 std",
+    "l2_norm_median": "L2 median",
+    "l2_over_size_mean": "L2/size mean",
+    "l2_over_size_std": "L2/size std",
+    "l2_over_size_median": "L2/size median",
+    "num_unreadable": "Unreadable",
+    "num_wrong_panel": "Wrong panel",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's line; `cells` stand under the table's columns."""
+
+    model: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The models of one task set. `columns` are keys of `Summary.metrics` or counts `num_*`, `labels` their titles."""
+
+    title: str
+    task: str
+    columns: tuple[str, ...]
+    labels: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def tables(summaries: Sequence[Summary]) -> tuple[Table, ...]:
+    """One table for each task set, in the order in which they come, with the task's headline metrics."""
+    by_taskset: dict[str, list[Summary]] = {}
+    for summary in summaries:
+        by_taskset.setdefault(summary.run.taskset_fingerprint, []).append(summary)
+    return tuple(_table(group) for group in by_taskset.values())
+
+
+def format_metric(name: str, metric: Metric) -> str:
+    """`value [low, high] (n)`: shares in percent with one decimal, distances with three. A value that is 0/0 is a dash."""
+    if metric.value is None:
+        return f"{NOTHING} ({metric.n})"
+    scale, decimals = (1, 3) if name.startswith("l2_") else (100, 1)
+    text = f"{metric.value * scale:.{decimals}f}"
+    if metric.low is not None and metric.high is not None:
+        text += f" [{metric.low * scale:.{decimals}f}, {metric.high * scale:.{decimals}f}]"
+    return f"{text} ({metric.n})"
+
+
+def format_cell(name: str, summary: Summary) -> str:
+    """The cell of a metric or count; a count has the number of scored examples behind it."""
+    if name.startswith("num_"):
+        return f"{summary.count(name)} ({summary.num_scored})"
+    return format_metric(name, summary.metrics[name])
+
+
+def _table(summaries: Sequence[Summary]) -> Table:
+    run = summaries[0].run
+    columns = HEADLINE[run.task]
+    return Table(
+        title=run.taskset_name,
+        task=run.task,
+        columns=columns,
+        labels=tuple(LABELS[name] for name in columns),
+        rows=tuple(Row(_model(summary), tuple(format_cell(name, summary) for name in columns)) for summary in summaries),
+    )
+
+
+def _model(summary: Summary) -> str:
+    """The model's name, with a warning where the run is not complete."""
+    if summary.num_missing:
+        return f"{summary.run.model} (partial: {summary.num_scored} of {summary.num_examples})"
+    return summary.run.model

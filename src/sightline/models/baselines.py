@@ -1,0 +1,101 @@
+"""Baselines without weights: what a model must beat before its number means anything.
+
+Each is a function of one question; `Baseline` makes a model of it. They answer in pixels of the picture that is asked about, so for
+a concatenated picture they answer inside its query half.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Bool
+
+from sightline.models.model import NotApplicable
+from sightline.taskset.store import TaskSet
+from sightline.types import Answer, NotVisible, Panel, Points, Question
+
+ASKED_ROLES = ("query", "after")
+REVISION = 1
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A model made of a function of one question. `requires` names what a question lacks for it, or gives None."""
+
+    name: str
+    function: Callable[[Question, TaskSet], Answer]
+    requires: Callable[[Question], str | None] | None = None
+    settings: dict[str, int | float] = field(default_factory=dict)
+    batch_size: int = 16
+    dialect: None = None
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "baseline", "name": self.name, "revision": REVISION, "settings": self.settings}
+
+    def check(self, taskset: TaskSet) -> None:
+        if self.requires is None:
+            return
+        for example in taskset:
+            lack = self.requires(example.question)
+            if lack is not None:
+                raise NotApplicable(
+                    f"model {self.name!r} cannot answer task set {taskset.manifest.name!r}: {lack} (example {example.id!r}). "
+                    "Leave this model out for this task set."
+                )
+
+    def answer(self, questions: Sequence[Question], taskset: TaskSet) -> list[Answer]:
+        return [self.function(question, taskset) for question in questions]
+
+
+def center(question: Question, _taskset: TaskSet) -> Answer:
+    """The centre of the view that is asked about."""
+    panel = asked_panel(question)
+    return point_in(panel, panel.source.width / 2, panel.source.height / 2)
+
+
+def random_point(question: Question, _taskset: TaskSet) -> Answer:
+    """A uniform point of the view that is asked about, always the same for the same question id."""
+    seed = int.from_bytes(hashlib.blake2b(question.id.encode(), digest_size=16).digest(), "big")
+    panel = asked_panel(question)
+    x, y = np.random.default_rng(seed).random(2)
+    return point_in(panel, float(x) * panel.source.width, float(y) * panel.source.height)
+
+
+def not_visible(_question: Question, _taskset: TaskSet) -> Answer:
+    """Always "not visible"."""
+    return NotVisible()
+
+
+def copy_reference(question: Question, taskset: TaskSet) -> Answer:
+    """The reference's point at the same relative position of the other view; the centre where nothing is marked."""
+    if question.reference is None:
+        return center(question, taskset)
+    shown, panel = question.panels[question.reference.panel_index], asked_panel(question)
+    x, y = question.reference.point
+    return point_in(panel, x / shown.source.width * panel.source.width, y / shown.source.height * panel.source.height)
+
+
+def asked_panel(question: Question) -> Panel:
+    """The panel in which the answer lies."""
+    image_index = question.form.image_index
+    return next(panel for panel in question.panels if panel.image_index == image_index and panel.role in ASKED_ROLES)
+
+
+def point_in(panel: Panel, x: float, y: float) -> Points:
+    """The answer (x, y), given in pixels of the panel's view."""
+    return Points(points=((panel.x + x, panel.y + y),), image_index=panel.image_index)
+
+
+def deepest_pixel(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, float]:
+    """Row, column and depth of the set pixel farthest from every unset pixel and from the picture's border.
+
+    The depth is the Euclidean distance in pixels to the nearest unset pixel: 1 for a lone pixel, 2 in the middle of a 3x3 block,
+    0 if no pixel is set. Of several, the first in row order.
+    """
+    padded = np.pad(mask, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    row, column = divmod(int(distance.argmax()), mask.shape[1])
+    return row, column, float(distance[row, column])
