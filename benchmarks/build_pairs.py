@@ -15,9 +15,9 @@ from PIL import Image
 
 from sightline import media
 from sightline.demo.rooms import write_rooms
+from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
-from sightline.tasks.crossview import CrossViewOptions
 
 ROOMS, WIDTH, HEIGHT = 6, 640, 480
 WORKERS = 2
@@ -61,9 +61,7 @@ def main() -> None:
 
 def compare(root: Path, out: Path, pairs: str) -> None:
     options = CrossViewOptions(pairs="all" if pairs == "all" else "anchor")
-    request = BuildRequest(
-        reader="x3", root=str(root), splits=("validation",), tasks=("t1_multi", "t1_concat"), options=options
-    )
+    request = BuildRequest(reader="x3", root=str(root), splits=("validation",), tasks=("t1_multi", "t1_concat"), options=options)
     started = time.perf_counter()
     build(request, out, workers=WORKERS)
     ours_s = time.perf_counter() - started

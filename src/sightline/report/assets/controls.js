@@ -1,0 +1,71 @@
+// The filter bar: form fields that follow the state and change it, a chip for each condition, and the overlay switches.
+(() => {
+  "use strict";
+
+  const { h } = sightline.dom;
+  const { FILTERS } = sightline.state;
+
+  const FIXED = {
+    right: [["", "right or wrong"], ["1", "right"], ["0", "wrong"]],
+    hit: [["", "hit or miss"], ["1", "hit"], ["0", "miss"]],
+    truth: [["", "visible or absent"], ["visible", "object visible"], ["absent", "object absent"]],
+    versus: [["", "any outcome"], ["won", "only the first right"], ["lost", "only the second right"], ["both", "both right"],
+      ["neither", "both wrong"], ["differ", "one right, one wrong"]],
+    sort: [["", "stored order"], ["error", "largest error first"], ["disagreement", "disagreement first"]],
+  };
+
+  function build(form, rows, change) {
+    const lists = {
+      ...FIXED,
+      set: [["", "all task sets"], ...rows.sets.map(({ name }) => [name, name])],
+      model: [["", "any model"], ...rows.models.map(({ label, letter }) => [label, `${letter} ${label}`])],
+      vs: [["", "no comparison"], ...rows.models.map(({ label, letter }) => [label, `${letter} ${label}`])],
+      status: [["", "any status"], ...rows.statuses.map((name) => [name, name])],
+      tier: [["", "any tier"], ...rows.tiers.map((name) => [name, name])],
+    };
+    for (const [name, choices] of Object.entries(lists)) {
+      form.elements[name].replaceChildren(...choices.map(([value, words]) => h("option", { value }, words)));
+    }
+    document.getElementById("scenes").replaceChildren(...rows.groups.map((value) => h("option", { value })));
+    form.addEventListener("input", (event) => change(event.target.name, event.target.value));
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  function follow(form, state) {
+    for (const field of form.elements) {
+      if (field.name && document.activeElement !== field) field.value = state[field.name] || "";
+      if (field.name && field.value !== (state[field.name] || "") && field.tagName === "SELECT") field.value = "";
+    }
+  }
+
+  // Every active condition, so that also those without a field of their own are seen and can be dropped.
+  function conditions(container, state, drop) {
+    const active = Object.keys(FILTERS).filter((key) => state[key]);
+    container.replaceChildren(
+      ...active.map((key) => {
+        const words = { 1: "yes", 0: "no" }[key === "within" || key === "q" ? "" : state[key]] || state[key];
+        return h("button.condition", { type: "button", title: "drop this condition", onclick: () => drop([key]) }, `${FILTERS[key]}: ${words} ×`);
+      }),
+      ...(active.length > 1 ? [h("button.condition.clear", { type: "button", onclick: () => drop(active) }, "show all")] : []),
+    );
+  }
+
+  function switches(container, view, toggle) {
+    const { LAYERS } = sightline.overlay;
+    container.replaceChildren(
+      ...Object.entries(LAYERS).map(([layer, words]) => box(layer, [words], view.hidden, toggle)),
+      ...view.rows.models.map(({ letter, label }, number) => box(letter, [symbol(letter, number), ` ${label}`], view.hidden, toggle)),
+    );
+  }
+
+  function symbol(letter, number) {
+    const { NUM_COLOURS, SHAPES, glyph } = sightline.overlay;
+    return h(`span.legend.run-${number % NUM_COLOURS}`, {}, glyph(SHAPES[number % SHAPES.length]), h("span.letter", {}, letter));
+  }
+
+  function box(layer, words, hidden, toggle) {
+    return h("label", {}, h("input", { type: "checkbox", checked: !hidden.has(layer), onchange: () => toggle(layer) }), " ", words);
+  }
+
+  sightline.controls = { build, follow, conditions, switches };
+})();

@@ -1,0 +1,102 @@
+// The open example: pictures at full width, truth, and for each run the raw text and how it was read.
+(() => {
+  "use strict";
+
+  const { h, number } = sightline.dom;
+
+  function fill(body, view, row, example) {
+    const { rows } = view;
+    const set = sightline.rows.setOf(rows, row);
+    const at = row - set.first;
+    const runs = sightline.card.entries(view.runsOf(set, { all: true }), example);
+    body.replaceChildren(
+      pictures(view, example, runs),
+      h("div.columns", {},
+        h("section", {}, h("h3", {}, "Example"), facts(exampleFacts(rows, set, row, example)), prompts(example)),
+        h("section", {}, h("h3", {}, "Answers"), runs.map((entry) => answer(entry, at))),
+      ),
+    );
+  }
+
+  function pictures(view, example, runs) {
+    return h("div.big-pictures", {}, [...example.images.entries()].map(([index, image]) => {
+      const scale = image.preview_width / image.width;
+      const scaled = scale === 1 ? "shown unscaled" : `preview at ${number(100 * scale)} % (${image.preview_width} × ${image.preview_height})`;
+      return h("figure", {},
+        sightline.overlay.picture(example, index, { runs, hidden: view.hidden, boxHeight: 0.58 * innerHeight }),
+        h("figcaption", {}, h("b", {}, image.roles.join(" | ")), ` picture ${index}, ${image.width} × ${image.height} px, ${scaled}`),
+      );
+    }));
+  }
+
+  function exampleFacts(rows, set, row, example) {
+    const truth = example.truth;
+    const where = [...truth.points.map(pair), ...truth.boxes.map(pair)].join(", ");
+    const accepted = truth.mask ? `, accepted on its mask${truth.dilated ? " (dashed: dilated mask)" : ""}` : "";
+    return [
+      ["id", rows.ids[row]],
+      ["task set", `${set.name} (${set.task}, ${example.split})`],
+      ["scene", rows.groups[rows.group[row]]],
+      ["object", example.label ? `${example.object} (${example.label})` : example.object],
+      ["tier", rows.tiers[rows.tier[row]]],
+      ["truth", truth.visible ? `${where} px of picture ${truth.image}${accepted}` : "not visible"],
+      ["views", example.panels.map((panel) => `${panel.role} ${panel.view || "?"} at ${pair([panel.x, panel.y])} of picture ${panel.image}`).join("; ")],
+      ...(example.reference ? [["reference", `${pair(example.reference.point)} px of picture ${example.reference.image}`]] : []),
+      ...Object.entries(example.slices).map(([name, value]) => [name, String(value)]),
+    ];
+  }
+
+  // The prompt as each dialect wrote it; picture slots stand as words.
+  function prompts(example) {
+    return example.prompts.map(({ dialect, segments }) => h("div", {},
+      h("h4", {}, dialect ? `Prompt in ${dialect}` : "Prompt"),
+      h("pre.text", {}, segments.map((segment) => (typeof segment === "string" ? segment : h("span.slot", {}, `picture ${segment}`)))),
+    ));
+  }
+
+  function answer(entry, at) {
+    const { prediction, label, letter } = entry;
+    const head = h("h4", {}, sightline.card.chip(entry, at), ` ${label}`);
+    if (!prediction) return h("div.answer", {}, head, h("p.note", {}, `${letter} has no scored prediction for this example.`));
+    return h("div.answer", {}, head, rawText(prediction), facts(answerFacts(prediction)));
+  }
+
+  function rawText({ text, num_more: numMore }) {
+    if (text === null) return h("p.note", {}, "Answers in geometry, not in text.");
+    if (text === "") return h("p.note", {}, "The text is empty.");
+    const more = numMore ? h("span.note", {}, ` … ${numMore} more characters`) : null;
+    return h("pre.text", {}, text, more);
+  }
+
+  function answerFacts(prediction) {
+    const { answer: read, score, notes } = prediction;
+    const where = read ? [...read.points.map(pair), ...read.boxes.map(pair)].join(", ") : "";
+    const made = read ? (read.not_visible ? "not visible" : `${where} px of picture ${read.image}`) : "nothing";
+    const outcome = score && [
+      score.hit !== null && (score.hit ? "hit" : "miss"),
+      score.hit_dilated !== null && (score.hit_dilated ? "hit on the dilated mask" : "miss on the dilated mask"),
+      score.wrong_panel && "in the wrong half",
+      score.said_visible !== null && (score.said_visible ? "said visible" : "said not visible"),
+    ].filter(Boolean).join(", ");
+    return [
+      ["read as", `${prediction.status}: ${made}`],
+      ["found", prediction.num_found === 1 ? "1 point or box" : `${prediction.num_found} points or boxes`],
+      ...(notes.length ? [["notes", notes.join(", ")]] : []),
+      ...(outcome ? [["outcome", outcome]] : []),
+      ...(score && score.l2_px !== null
+        ? [["distance", `${number(score.l2_px)} px (line to T), ${number(score.l2_norm, 3)} of the picture` +
+            (score.l2_over_size === null ? "" : `, ${number(score.l2_over_size, 2)} of the object's size`)]]
+        : []),
+    ];
+  }
+
+  function facts(pairs) {
+    return h("dl.facts", {}, pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  }
+
+  function pair(values) {
+    return `(${values.map((value) => String(Math.round(value * 100) / 100)).join(", ")})`;
+  }
+
+  sightline.detail = { fill };
+})();

@@ -1,0 +1,114 @@
+// Pictures with what is known about them drawn on top. All geometry is in pixels of the original picture; the view box does the scaling.
+(() => {
+  "use strict";
+
+  const { h, s } = sightline.dom;
+  const LAYERS = {
+    truth: "truth (T)", mask: "mask", dilated: "dilated mask", points: "predictions", line: "error line", reference: "reference (R)",
+    seam: "seam",
+  };
+  const NUM_COLOURS = 7; // .run-0 .. .run-6 in the style sheet (Okabe-Ito without the truth's green)
+  const SHAPES = ["circle", "square", "triangle", "pentagon"];
+  // Where a point's letter stands, so that letters of close points do not cover each other or the point. T and R have their own.
+  const PLACES = ["ne", "se", "sw", "e", "s", "w", "n"];
+
+  // One picture; `runs` are the entries to draw: { letter, number, prediction }.
+  function picture(example, imageIndex, { runs, hidden, boxHeight = null }) {
+    const image = example.images[imageIndex];
+    const lines = s("svg", { viewBox: `0 0 ${image.width} ${image.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+    const frame = h("div.frame", {}, h("img", { src: image.src, alt: image.roles.join(" and ") + " picture", decoding: "async" }), lines);
+    frame.style.aspectRatio = `${image.width} / ${image.height}`;
+    if (boxHeight) frame.style.width = `min(100%, ${(boxHeight * image.width) / image.height}px)`;
+    const draw = { example, image, imageIndex, lines, frame, shows: (layer) => !hidden.has(layer) };
+    drawSeam(draw);
+    drawReference(draw);
+    drawTruth(draw);
+    for (const run of runs) if (!hidden.has(run.letter)) drawPrediction(draw, run);
+    return frame;
+  }
+
+  function drawSeam({ example, image, imageIndex, lines, shows }) {
+    if (!shows("seam")) return;
+    for (const panel of example.panels) {
+      if (panel.image !== imageIndex) continue;
+      if (panel.x > 0) lines.append(s("line", { class: "seam", x1: panel.x, x2: panel.x, y1: 0, y2: image.height }));
+      if (panel.y > 0) lines.append(s("line", { class: "seam", x1: 0, x2: image.width, y1: panel.y, y2: panel.y }));
+    }
+  }
+
+  function drawReference(draw) {
+    const { example, imageIndex, lines, shows } = draw;
+    const reference = example.reference;
+    if (!reference || reference.image !== imageIndex || !shows("reference")) return;
+    outline(lines, rectangle(reference.box), "reference");
+    mark(draw, reference.point, { letter: "R", shape: "ring", kind: "reference", place: "n" });
+  }
+
+  function drawTruth(draw) {
+    const { example, imageIndex, lines, shows } = draw;
+    const truth = example.truth;
+    if (truth.image !== imageIndex) return;
+    const moved = `translate(${truth.x} ${truth.y})`;
+    if (truth.dilated && shows("dilated")) outline(lines, example.outlines[truth.dilated], "dilated", moved);
+    if (truth.mask && shows("mask")) outline(lines, example.outlines[truth.mask], "mask", moved);
+    if (!shows("truth")) return;
+    for (const box of truth.boxes) outline(lines, rectangle(box), "truth");
+    for (const point of truth.points) mark(draw, point, { letter: "T", shape: "cross", kind: "truth", place: "nw" });
+  }
+
+  function drawPrediction(draw, { letter, number, prediction }) {
+    const { example, imageIndex, lines, shows } = draw;
+    const answer = prediction && prediction.answer;
+    if (!answer || answer.image !== imageIndex || !shows("points")) return;
+    const kind = `run-${number % NUM_COLOURS}`;
+    const target = example.truth.image === imageIndex ? example.truth.points[0] : undefined;
+    for (const box of answer.boxes) outline(lines, rectangle(box), kind);
+    const points = answer.points.length ? answer.points : answer.boxes.map(centre);
+    for (const point of points) {
+      if (target && shows("line")) {
+        lines.append(s("line", { class: `error ${kind}`, x1: point[0], y1: point[1], x2: target[0], y2: target[1] }));
+      }
+      mark(draw, point, { letter, shape: SHAPES[number % SHAPES.length], kind, place: PLACES[number % PLACES.length] });
+    }
+  }
+
+  // A mark of constant size on screen at a point, its letter beside it; one outside the picture is drawn hollow at the edge.
+  function mark({ image, frame }, [x, y], { letter, shape, kind, place }) {
+    const outside = !(x >= 0 && y >= 0 && x <= image.width && y <= image.height);
+    const spot = h(`span.mark.${kind}.place-${place}${outside ? ".outside" : ""}`, { title: `${letter}: ${x}, ${y}` });
+    spot.append(glyph(shape), h("span.letter", {}, letter));
+    spot.style.left = `${percent(x, image.width)}%`;
+    spot.style.top = `${percent(y, image.height)}%`;
+    frame.append(spot);
+  }
+
+  function glyph(shape) {
+    const drawn = {
+      circle: () => s("circle", { r: 5 }),
+      square: () => s("path", { d: "M-4.5-4.5h9v9h-9z" }),
+      triangle: () => s("path", { d: "M0-6 5.5 4h-11z" }),
+      pentagon: () => s("path", { d: "M0-5.5 5.2-1.7 3.2 4.5h-6.4L-5.2-1.7z" }),
+      ring: () => s("circle", { r: 5, class: "hollow" }),
+      cross: () => s("path", { d: "M-7 0H7M0-7V7", class: "hollow" }),
+    }[shape]();
+    return s("svg", { class: "glyph", viewBox: "-8 -8 16 16", "aria-hidden": "true" }, drawn.cloneNode(), drawn);
+  }
+
+  function outline(lines, path, kind, transform = "") {
+    for (const layer of ["halo", "stroke"]) lines.append(s("path", { class: `${layer} ${kind}`, d: path, transform }));
+  }
+
+  function rectangle([x0, y0, x1, y1]) {
+    return `M${x0} ${y0}H${x1}V${y1}H${x0}z`;
+  }
+
+  function centre([x0, y0, x1, y1]) {
+    return [(x0 + x1) / 2, (y0 + y1) / 2];
+  }
+
+  function percent(value, size) {
+    return Math.min(100, Math.max(0, (100 * value) / size));
+  }
+
+  sightline.overlay = { LAYERS, NUM_COLOURS, picture, glyph, SHAPES };
+})();

@@ -1,0 +1,158 @@
+// All rows as columns, and which of them a state selects. A row is one example of one task set; each run has columns over its task set.
+(() => {
+  "use strict";
+
+  const { column } = sightline;
+  const UNSCORED = 255;
+  const YES_NO = { 1: true, 0: false };
+  // Bits of a run's `flags`: known, then value, for each question.
+  const CORRECT = 1, HIT_KNOWN = 2, HIT = 4, DILATED_KNOWN = 8, DILATED = 16, SAID_KNOWN = 32, SAID = 64, HALF = 128;
+
+  function decode(index) {
+    const rows = {
+      ...index,
+      group: column(Uint32Array, index.group),
+      tier: column(Uint8Array, index.tier),
+      visible: column(Uint8Array, index.visible),
+      haystack: index.ids.map((id, row) => `${id}\n${index.labels[row]}`.toLowerCase()),
+      position: new Map(),
+    };
+    for (const set of rows.sets) set.runs = [];
+    for (const run of index.runs) {
+      run.status = column(Uint8Array, run.status);
+      run.flags = column(Uint8Array, run.flags);
+      run.l2 = column(Float64Array, run.l2);
+      run.texts = null;
+      rows.sets[run.set].runs.push(run);
+    }
+    for (const [number, set] of rows.sets.entries()) {
+      for (let row = set.first; row < set.first + set.count; row++) rows.position.set(`${number}\n${rows.ids[row]}`, row);
+    }
+    return rows;
+  }
+
+  // The condition of a state on what one run did with row `at` of its task set.
+  function outcome(rows, state) {
+    let mask = 0, value = 0;
+    const need = (bits, set) => { mask |= bits; value |= set; };
+    if (state.right) need(CORRECT, YES_NO[state.right] ? CORRECT : 0);
+    if (state.hit) need(HIT_KNOWN | HIT, YES_NO[state.hit] ? HIT_KNOWN | HIT : HIT_KNOWN);
+    if (state.dilated === "any") need(DILATED_KNOWN, DILATED_KNOWN);
+    else if (state.dilated) need(DILATED_KNOWN | DILATED, YES_NO[state.dilated] ? DILATED_KNOWN | DILATED : DILATED_KNOWN);
+    if (state.said === "visible") need(SAID_KNOWN | SAID, SAID_KNOWN | SAID);
+    if (state.said === "absent") need(SAID_KNOWN | SAID, SAID_KNOWN);
+    if (state.said === "neither") need(SAID_KNOWN, 0);
+    if (state.half) need(HALF, YES_NO[state.half] ? HALF : 0);
+    const statuses = state.status && new Set(state.status.split(",").map((name) => rows.statuses.indexOf(name)));
+    const within = state.within === undefined ? Infinity : Number(state.within);
+    const pointed = state.pointed || state.within;
+    const about = state.claim || state.either || state.joint;
+    if (!mask && !statuses && !pointed && !about && !state.model) return null;
+    return (run, at, visible) =>
+      run.status[at] !== UNSCORED && (run.flags[at] & mask) === value && (!statuses || statuses.has(run.status[at])) &&
+      (!pointed || run.l2[at] < within) && (!about || claims(state, run.flags[at], visible));
+  }
+
+  // Conditions on the truth and the claim together: the claim is right (or not); it is hit where it is visible
+  // and said to be absent where it is absent (or not); the object is absent or was said to be.
+  function claims(state, flags, visible) {
+    const said = flags & SAID_KNOWN ? Number(Boolean(flags & SAID)) : -1;
+    if (state.claim && (said === visible) !== YES_NO[state.claim]) return false;
+    if (state.joint && (visible ? Boolean(flags & HIT) : said === 0) !== YES_NO[state.joint]) return false;
+    return !state.either || visible === 0 || said === 0;
+  }
+
+  const RELATIONS = {
+    won: (a, b) => a && !b,
+    lost: (a, b) => !a && b,
+    both: (a, b) => a && b,
+    neither: (a, b) => !a && !b,
+    differ: (a, b) => a !== b,
+  };
+
+  // Row numbers in the order of display.
+  function select(rows, state) {
+    const found = [];
+    const group = state.scene === undefined ? -1 : rows.groups.indexOf(state.scene);
+    const tier = state.tier === undefined ? -1 : rows.tiers.indexOf(state.tier);
+    const truth = { visible: 1, absent: 0 }[state.truth];
+    const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const did = outcome(rows, state);
+    for (const set of rows.sets) {
+      if (state.set && set.name !== state.set) continue;
+      const runs = state.model ? set.runs.filter((run) => rows.models[run.model].label === state.model) : set.runs;
+      const other = set.runs.find((run) => rows.models[run.model].label === state.vs);
+      const relation = RELATIONS[state.versus] || null;
+      if (did && !runs.length) continue;
+      if (state.vs && (!other || !runs.length)) continue;
+      for (let at = 0; at < set.count; at++) {
+        const row = set.first + at;
+        if (group >= 0 ? rows.group[row] !== group : state.scene) continue;
+        if (tier >= 0 ? rows.tier[row] !== tier : state.tier) continue;
+        if (truth !== undefined && rows.visible[row] !== truth) continue;
+        if (did && !runs.some((run) => did(run, at, rows.visible[row]))) continue;
+        if (state.vs && !compares(runs[0], other, at, relation)) continue;
+        if (words.length && !words.every((word) => mentions(rows, runs, row, at, word))) continue;
+        found.push(row);
+      }
+    }
+    return order(rows, state, found);
+  }
+
+  function compares(run, other, at, relation) {
+    if (run.status[at] === UNSCORED || other.status[at] === UNSCORED) return false;
+    return !relation || relation(Boolean(run.flags[at] & CORRECT), Boolean(other.flags[at] & CORRECT));
+  }
+
+  function mentions(rows, runs, row, at, word) {
+    return rows.haystack[row].includes(word) || runs.some((run) => run.texts !== null && run.texts[at].includes(word));
+  }
+
+  function order(rows, state, found) {
+    const key = { error: (row) => worstError(rows, state, row), disagreement: (row) => disagreement(rows, row) }[state.sort];
+    if (!key) return found;
+    const keys = new Map(found.map((row) => [row, key(row)]));
+    return found.sort((a, b) => keys.get(b) - keys.get(a) || a - b);
+  }
+
+  // The largest distance to the truth of the chosen (or any) run; rows without one come last.
+  function worstError(rows, state, row) {
+    const set = setOf(rows, row);
+    let worst = -1;
+    for (const run of set.runs) {
+      if (state.model && rows.models[run.model].label !== state.model) continue;
+      const l2 = run.l2[row - set.first];
+      if (l2 > worst) worst = l2;
+    }
+    return worst;
+  }
+
+  // How evenly the runs are split between right and wrong.
+  function disagreement(rows, row) {
+    const set = setOf(rows, row);
+    const right = set.runs.filter((run) => run.flags[row - set.first] & CORRECT).length;
+    return Math.min(right, set.runs.length - right);
+  }
+
+  function setOf(rows, row) {
+    return rows.sets.find((set) => row >= set.first && row < set.first + set.count);
+  }
+
+  // The texts of every run that a search can meet, loaded once.
+  async function loadTexts(rows) {
+    await Promise.all(rows.runs.map(async (run, number) => {
+      if (run.has_texts && run.texts === null) run.texts = await sightline.load(`texts-${number}`);
+    }));
+  }
+
+  async function detail(rows, row) {
+    const chunk = await sightline.load(`rows-${Math.floor(row / rows.chunk_rows)}`);
+    return { ...chunk.rows[row % rows.chunk_rows], outlines: chunk.outlines };
+  }
+
+  function isRight(run, at) {
+    return run.status[at] === UNSCORED ? null : Boolean(run.flags[at] & CORRECT);
+  }
+
+  sightline.rows = { decode, select, setOf, loadTexts, detail, isRight };
+})();

@@ -1,0 +1,109 @@
+"""The index of a report: one row an example, as columns that the page filters without loading any example.
+
+    ids, labels            lists of text
+    group, tier, visible   base64 of little-endian numbers: uint32 and uint8 positions in `groups` and `tiers`, uint8 0 or 1
+    runs[i].status         uint8 positions in `statuses`; 255 where the run has no score
+    runs[i].flags          uint8, bits from the lowest: correct; hit known, hit; dilated known, dilated; said known, said visible;
+                           wrong panel
+    runs[i].l2             float64: distance to the truth as `Score.l2_norm`, NaN where there is none
+
+The rows of a task set are contiguous; a run's columns are as long as its task set's.
+"""
+
+import base64
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from sightline.report.markup import show_hidden
+from sightline.types import STATUSES, Example, Score
+
+UNSCORED = 255
+
+
+class Names:
+    """Texts numbered in the order in which they first come."""
+
+    def __init__(self) -> None:
+        self.positions: dict[str, int] = {}
+
+    def position(self, name: str) -> int:
+        return self.positions.setdefault(show_hidden(name), len(self.positions))
+
+
+class RunColumns:
+    """What one run did, example by example."""
+
+    def __init__(self) -> None:
+        self.status: list[int] = []
+        self.flags: list[int] = []
+        self.l2: list[float] = []
+
+    def add(self, score: Score | None) -> None:
+        """Append the score of the next example, or that there is none."""
+        self.status.append(UNSCORED if score is None else STATUSES.index(score.status))
+        self.flags.append(0 if score is None else flags(score))
+        self.l2.append(float("nan") if score is None or score.l2_norm is None else score.l2_norm)
+
+    def columns(self) -> dict[str, str]:
+        """As the page reads them."""
+        return {
+            "status": pack(np.array(self.status, dtype="<u1")),
+            "flags": pack(np.array(self.flags, dtype="<u1")),
+            "l2": pack(np.array(self.l2, dtype="<f8")),
+        }
+
+
+class RowColumns:
+    """What is known of the examples themselves."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.labels: list[str] = []
+        self.group: list[int] = []
+        self.tier: list[int] = []
+        self.visible: list[bool] = []
+        self.groups = Names()
+        self.tiers = Names()
+
+    def add(self, example: Example) -> None:
+        """Append the next example."""
+        self.ids.append(show_hidden(example.id))
+        self.labels.append(show_hidden(example.label or ""))
+        self.group.append(self.groups.position(example.group))
+        self.tier.append(self.tiers.position(example.tier))
+        self.visible.append(example.truth.visible)
+
+    def columns(self) -> dict[str, Any]:
+        """As the page reads them."""
+        return {
+            "ids": self.ids,
+            "labels": self.labels,
+            "group": pack(np.array(self.group, dtype="<u4")),
+            "tier": pack(np.array(self.tier, dtype="<u1")),
+            "visible": pack(np.array(self.visible, dtype="<u1")),
+            "groups": list(self.groups.positions),
+            "tiers": list(self.tiers.positions),
+            "statuses": list(STATUSES),
+        }
+
+
+def flags(score: Score) -> int:
+    """The outcomes of a score as the bits of one byte."""
+    bits = [
+        score.correct,
+        score.hit is not None,
+        score.hit,
+        score.hit_dilated is not None,
+        score.hit_dilated,
+        score.said_visible is not None,
+        score.said_visible,
+        score.wrong_panel,
+    ]
+    return sum(1 << place for place, bit in enumerate(bits) if bit)
+
+
+def pack(column: Shaped[np.ndarray, " n"]) -> str:
+    """The bytes of a column in base64."""
+    return base64.b64encode(column.tobytes()).decode("ascii")

@@ -1,0 +1,121 @@
+"""One example in full, as plain values for the page: all geometry in pixels of the picture it lies in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sightline.report.markup import shorten, show_hidden
+from sightline.report.pictures import picture_name, preview_size
+from sightline.report.prompts import prompt_segments
+from sightline.types import Answer, Boxes, Example, NotVisible, Points, Prediction, Question, Score
+
+
+def example_detail(example: Example, dialects: Sequence[str | None]) -> dict[str, Any]:
+    """The example without any run's answer; `dialects` are those that its prompt is shown in."""
+    question = example.question
+    return {
+        "images": [_image(question, index) for index in range(len(question.images))],
+        "panels": [
+            {
+                "role": panel.role,
+                "image": panel.image_index,
+                "x": panel.x,
+                "y": panel.y,
+                "width": panel.source.width,
+                "height": panel.source.height,
+                "view": show_hidden(panel.view_id),
+            }
+            for panel in question.panels
+        ],
+        "prompts": [
+            {"dialect": "" if dialect is None else show_hidden(dialect), "segments": prompt_segments(question, dialect)}
+            for dialect in dialects
+        ],
+        "reference": _reference(question),
+        "truth": _truth(example),
+        "split": show_hidden(example.split),
+        "object": show_hidden(example.object_id),
+        "label": show_hidden(example.label or ""),
+        "slices": {show_hidden(name): value for name, value in example.slices.items()},
+    }
+
+
+def prediction_detail(prediction: Prediction, score: Score | None) -> dict[str, Any]:
+    """One run's answer: the text as it came (hidden characters shown, cut at a limit), how it was read, and its score."""
+    reading = prediction.reading
+    text, num_more = (None, 0) if prediction.text is None else shorten(prediction.text)
+    return {
+        "status": reading.status,
+        "num_found": reading.num_found,
+        "notes": [show_hidden(note) for note in reading.notes],
+        "answer": None if reading.answer is None else answer_detail(reading.answer),
+        "text": text,
+        "num_more": num_more,
+        "score": None if score is None else _score(score),
+    }
+
+
+def answer_detail(answer: Answer) -> dict[str, Any]:
+    """An answer as points and boxes of one picture; `image` is -1 for "not visible"."""
+    match answer:
+        case Points(points=points, image_index=image):
+            return {"image": image, "points": points, "boxes": [], "not_visible": False}
+        case Boxes(boxes=boxes, image_index=image):
+            return {"image": image, "points": [], "boxes": boxes, "not_visible": False}
+        case NotVisible():
+            return {"image": -1, "points": [], "boxes": [], "not_visible": True}
+
+
+def mask_ids(example: Example) -> tuple[str, ...]:
+    """The masks that the page outlines."""
+    return tuple(mask for mask in (example.truth.mask, example.truth.mask_dilated) if mask is not None)
+
+
+def _image(question: Question, index: int) -> dict[str, Any]:
+    ref = question.images[index]
+    preview_width, preview_height = preview_size(ref.width, ref.height)
+    roles = [panel.role for panel in question.panels if panel.image_index == index]
+    return {
+        "src": f"assets/{picture_name(ref)}",
+        "width": ref.width,
+        "height": ref.height,
+        "preview_width": preview_width,
+        "preview_height": preview_height,
+        "roles": roles or [f"picture {index}"],
+    }
+
+
+def _reference(question: Question) -> dict[str, Any] | None:
+    if question.reference is None:
+        return None
+    panel = question.panels[question.reference.panel_index]
+    (x, y), (x0, y0, x1, y1) = question.reference.point, question.reference.box
+    return {
+        "image": panel.image_index,
+        "point": (x + panel.x, y + panel.y),
+        "box": (x0 + panel.x, y0 + panel.y, x1 + panel.x, y1 + panel.y),
+    }
+
+
+def _truth(example: Example) -> dict[str, Any]:
+    truth = example.truth
+    panel = example.question.panels[truth.panel_index]
+    return answer_detail(truth.answer) | {
+        "visible": truth.visible,
+        "image": panel.image_index,
+        "x": panel.x,
+        "y": panel.y,
+        "mask": truth.mask,
+        "dilated": truth.mask_dilated,
+    }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {
+        "hit": score.hit,
+        "hit_dilated": score.hit_dilated,
+        "said_visible": score.said_visible,
+        "wrong_panel": score.wrong_panel,
+        "l2_px": score.l2_px,
+        "l2_norm": score.l2_norm,
+        "l2_over_size": score.l2_over_size,
+    }

@@ -1,0 +1,145 @@
+"""The data of a report's gallery: one pass over each task set and its runs, a chunk of rows at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sightline.errors import InputError
+from sightline.evaluate.run import read_predictions, read_scores
+from sightline.report.columns import RowColumns, RunColumns
+from sightline.report.details import example_detail, mask_ids, prediction_detail
+from sightline.report.markup import script, shorten
+from sightline.report.outlines import outline_path
+from sightline.report.pictures import Previews
+from sightline.report.runs import AnsweredSet, Collection, Run
+from sightline.taskset.store import TaskSet
+from sightline.types import Example, Prediction, Score
+
+CHUNK_ROWS = 40
+NUM_SEARCHED = 300  # characters of each text that a search looks at
+Outcome = tuple[Prediction, Score]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An example with what each run of its task set made of it; None where a run has not come to it."""
+
+    example: Example
+    outcomes: tuple[Outcome | None, ...]
+
+
+class Gallery:
+    """Writes `data/` and the previews into `folder`.
+
+    Args:
+        pool: where pictures and outlines are made.
+        max_examples: how many of each task set to show; None is all.
+    """
+
+    def __init__(self, folder: Path, pool: Executor, *, max_examples: int | None = None) -> None:
+        self.folder = folder
+        self.pool = pool
+        self.max_examples = max_examples
+        self.previews = Previews(folder / "assets", pool)
+        self.rows = RowColumns()
+        self.pending: list[dict[str, Any]] = []
+        self.outlines: dict[str, str] = {}
+        self.num_chunks = 0
+
+    def write(self, collection: Collection, *, on_rows: Callable[[int], None]) -> None:
+        """Write all rows and the index; `on_rows` is called with the number of rows done so far.
+
+        Raises:
+            FileNotFoundError, InputError: a picture, a mask, a prediction or a score is missing, damaged or of another example.
+        """
+        sets, runs = [], []
+        for answered in collection.sets:
+            first = len(self.rows.ids)
+            columns = self._write_set(answered, on_rows=on_rows)
+            manifest = answered.taskset.manifest
+            count = len(self.rows.ids) - first
+            sets.append({"name": answered.name, "task": manifest.task, "first": first, "count": count})
+            for run, (run_columns, texts) in zip(answered.runs, columns, strict=True):
+                has_texts = any(texts)
+                if has_texts:
+                    self._write_data(f"texts-{len(runs)}", texts)
+                place = {"set": run.set_index, "model": run.model_index, "has_texts": has_texts}
+                runs.append(place | run_columns.columns())
+        self._flush()
+        models = [{"label": model.label, "letter": model.letter} for model in collection.models]
+        index = {"sets": sets, "models": models, "runs": runs, "chunk_rows": CHUNK_ROWS} | self.rows.columns()
+        self._write_data("index", index)
+
+    def _write_set(self, answered: AnsweredSet, *, on_rows: Callable[[int], None]) -> list[tuple[RunColumns, list[str]]]:
+        dialects = tuple(dict.fromkeys(run.info.dialect for run in answered.runs))
+        shown_in = tuple(dialect for dialect in dialects if dialect is not None) or (None,)
+        columns = [(RunColumns(), list[str]()) for _ in answered.runs]
+        rows = islice(aligned(answered), self.max_examples)
+        while batch := list(islice(rows, CHUNK_ROWS - len(self.pending))):
+            self._draw(answered.taskset, [row.example for row in batch])
+            for row in batch:
+                self.rows.add(row.example)
+                for (run_columns, texts), outcome in zip(columns, row.outcomes, strict=True):
+                    run_columns.add(outcome[1] if outcome else None)
+                    texts.append(_searched(outcome))
+                answers = [prediction_detail(*outcome) if outcome else None for outcome in row.outcomes]
+                self.pending.append(example_detail(row.example, shown_in) | {"runs": answers})
+            if len(self.pending) == CHUNK_ROWS:
+                self._flush()
+            on_rows(len(self.rows.ids))
+        return columns
+
+    def _draw(self, taskset: TaskSet, examples: Sequence[Example]) -> None:
+        """The previews and outlines that these examples need."""
+        self.previews.add(taskset, (ref for example in examples for ref in example.question.images))
+        wanted = list(dict.fromkeys(mask for example in examples for mask in mask_ids(example)))
+        self.outlines |= zip(wanted, self.pool.map(lambda mask: outline_path(taskset.read_mask(mask)), wanted), strict=True)
+
+    def _flush(self) -> None:
+        if not self.pending:
+            return
+        self._write_data(f"rows-{self.num_chunks}", {"rows": self.pending, "outlines": self.outlines})
+        self.num_chunks += 1
+        self.pending, self.outlines = [], {}
+
+    def _write_data(self, name: str, value: object) -> None:
+        (self.folder / "data" / f"{name}.js").write_bytes(script(name, value))
+
+
+def aligned(answered: AnsweredSet) -> Iterator[Row]:
+    """Each example with every run's prediction and score; runs end where they were stopped.
+
+    Raises:
+        InputError: a run's lines are not in the order of the task set, or its scores are not of its predictions.
+    """
+    streams = [_outcomes(run) for run in answered.runs]
+    for example in answered.taskset:
+        outcomes = tuple(next(stream, None) for stream in streams)
+        for run, outcome in zip(answered.runs, outcomes, strict=True):
+            if outcome and outcome[1].id != example.id:
+                raise InputError(
+                    f"{run.folder}: a score of {outcome[1].id!r} stands where that of {example.id!r} belongs (the order of the "
+                    "task set). The file was edited: score the run again."
+                )
+        yield Row(example, outcomes)
+
+
+def _outcomes(run: Run) -> Iterator[Outcome]:
+    """Predictions with their scores. A partial scoring ends early; so do the rows of the run."""
+    for prediction, score in zip(read_predictions(run.folder), read_scores(run.folder), strict=False):
+        if prediction.id != score.id:
+            raise InputError(
+                f"{run.folder}: the score of {score.id!r} stands beside the prediction of {prediction.id!r}. "
+                f"Score the run again: `sightline score {run.folder}`."
+            )
+        yield prediction, score
+
+
+def _searched(outcome: Outcome | None) -> str:
+    """The start of a run's text as a search compares it: lower case, hidden characters shown."""
+    if outcome is None or outcome[0].text is None:
+        return ""
+    return shorten(outcome[0].text, limit=NUM_SEARCHED)[0].lower()

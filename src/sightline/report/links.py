@@ -1,0 +1,61 @@
+"""Which examples stand behind a number: the gallery's conditions for a metric, as the page's URL holds them.
+
+Each metric has two sets of conditions: the examples that its `n` counts, and those of them that its value counts (hits, right
+answers); for distances both are the same. `rows.js` gives the keys their meaning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from sightline.evaluate.metrics import SUCCESS_NORM
+
+Conditions = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Behind:
+    """`counted` is a subset of `asked`; no conditions mean every scored example of the run."""
+
+    asked: Conditions = field(default_factory=dict)
+    counted: Conditions = field(default_factory=dict)
+
+
+VISIBLE, ABSENT = {"truth": "visible"}, {"truth": "absent"}
+SAID_ABSENT = {"said": "absent"}
+RIGHTLY_ABSENT = ABSENT | SAID_ABSENT
+POINTED = Behind({"pointed": "1"}, {"pointed": "1"})
+
+BEHIND: dict[str, Behind] = {
+    "joint_accuracy": Behind({}, {"right": "1"}),
+    "balanced_joint": Behind({}, {"joint": "1"}),
+    "hit_exact": Behind(VISIBLE, VISIBLE | {"hit": "1"}),
+    "hit_dilated": Behind({"dilated": "any"}, {"dilated": "1"}),
+    "not_visible_accuracy": Behind(ABSENT, RIGHTLY_ABSENT),
+    "not_visible_precision": Behind(SAID_ABSENT, RIGHTLY_ABSENT),
+    "not_visible_recall": Behind(ABSENT, RIGHTLY_ABSENT),
+    "not_visible_f1": Behind({"either": "absent"}, RIGHTLY_ABSENT),
+    "balanced_accuracy": Behind({}, {"claim": "1"}),
+    "visible_false_negative_rate": Behind(VISIBLE, VISIBLE | SAID_ABSENT),
+    **{name: Behind(VISIBLE, VISIBLE | {"within": str(limit)}) for name, limit in SUCCESS_NORM.items()},
+    **{f"{name}_{kind}": POINTED for name in ("l2_norm", "l2_over_size") for kind in ("mean", "std", "median")},
+}
+
+
+def behind(name: str) -> Behind:
+    """The conditions of a metric or of a count (`num_wrong_panel`, `num_` and a status)."""
+    if name == "num_wrong_panel":
+        return Behind({}, {"half": "1"})
+    if name.startswith("num_"):
+        return Behind({}, {"status": name.removeprefix("num_")})
+    return BEHIND[name]
+
+
+def behind_tier(tier: str) -> Behind:
+    """The conditions of the share of right answers in a tier."""
+    return Behind({"tier": tier}, {"tier": tier, "right": "1"})
+
+
+def gallery_url(set_name: str, model: str, conditions: Conditions) -> str:
+    """A link into the gallery: one run's examples that meet the conditions."""
+    return "#" + urlencode({"set": set_name, "model": model, **conditions})

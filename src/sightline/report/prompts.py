@@ -1,0 +1,35 @@
+"""The prompt of a question as the page shows it: words, and the numbers of the pictures between them."""
+
+from sightline.dialects import Size, get_dialect
+from sightline.dialects.render import render_prompt
+from sightline.report.markup import show_hidden
+from sightline.types import AnswerForm, BoxPart, ImagePart, Part, PointPart, Question, TextPart
+
+Segments = list[str | int]
+
+
+def prompt_segments(question: Question, dialect: str | None) -> Segments:
+    """The prompt in a dialect, as the model was given it; without a dialect, with its geometry in pixels.
+
+    Raises:
+        InputError: no dialect has this name.
+    """
+    if dialect is None:
+        return [_plain(part) for part in question.prompt]
+    pictures = [Size(image.width, image.height) for image in question.images]
+    rendered = render_prompt(question.prompt, get_dialect(dialect), pictures)
+    return [segment.image_index if isinstance(segment, ImagePart) else show_hidden(segment) for segment in rendered]
+
+
+def _plain(part: Part) -> str | int:
+    match part:
+        case ImagePart(image_index=index):
+            return index
+        case TextPart(text=text):
+            return show_hidden(text)
+        case PointPart(x=x, y=y, image_index=index):
+            return f"the point ({x:g}, {y:g}) px of picture {index}"
+        case BoxPart(box=box, image_index=index):
+            return f"the box ({', '.join(f'{edge:g}' for edge in box)}) px of picture {index}"
+        case AnswerForm(shape=shape, image_index=index, offers_not_visible=offers):
+            return f"\n[to answer: a {shape} in picture {index}{', or not visible' if offers else ''}]"
