@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sightline.evaluate.metrics import RATIOS, _draw_groups, _medians, measure, measure_tiers, tabulate
+from sightline.evaluate.metrics import RATIOS, _medians, draw_groups, measure, measure_tiers, tabulate
 from sightline.types import STATUSES, Score, Status
 
 STATUS: dict[bool | None, Status] = {True: "ok", False: "not_visible", None: "unreadable"}
@@ -151,7 +151,7 @@ def test_the_interval_of_a_mean_holds_about_95_percent_of_the_normal_theory():
 def test_drawn_medians_are_those_of_the_repeated_values():
     rng = np.random.default_rng(0)
     values, groups = rng.random(31), rng.integers(5, size=31)
-    draws = _draw_groups(5)[:50]
+    draws = draw_groups(5)[:50]
     expected = [np.median(np.repeat(values, times[groups])) for times in draws]
     np.testing.assert_allclose(_medians(values, groups, draws), expected)
 
