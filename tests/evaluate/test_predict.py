@@ -121,8 +121,9 @@ from sightline.evaluate.predict import predict
 from sightline.models.baselines import Baseline, random_point
 from sightline.taskset.store import TaskSet
 
+FULL = "." * 8192  # a pipe holds 64 KiB: the child is never more than a few examples ahead of its killer
 model = Baseline("random", random_point, batch_size=1)
-predict(TaskSet(Path(sys.argv[1])), model, Path(sys.argv[2]), on_progress=lambda done, total: print(done, flush=True))
+predict(TaskSet(Path(sys.argv[1])), model, Path(sys.argv[2]), on_progress=lambda done, total: print(FULL, flush=True))
 """
 
 

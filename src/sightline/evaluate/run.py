@@ -10,21 +10,18 @@ Predictions stand in the order of the task set, so what is done is always a pref
 A line without its newline is what a killed process left; it is cut off when the run is opened for writing and not read before.
 """
 
-import contextlib
 import json
 import os
 import platform
-import secrets
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from io import BufferedWriter
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from sightline.errors import InputError
-from sightline.files import read_json, sync_folder, write_json
+from sightline.files import read_json, write_json
 from sightline.models import Model
 from sightline.taskset.store import TaskSet
 from sightline.types import Prediction, Record, Score
@@ -152,22 +149,6 @@ def count_predictions(folder: Path, ids: Sequence[str]) -> int:
                 "The file was edited or belongs to another run: move it away and predict again."
             )
     return done
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BufferedWriter]:
-    """Write a file line by line; it appears at `path` complete when the block ends well, and not at all otherwise."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
 
 
 def _identity(info: RunInfo) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import sightline
-from sightline.files import remove_temporaries, write_json, write_whole
+from sightline.files import remove_temporaries, whole_file, write_json
 from sightline.taskset.store import FORMAT, Manifest, StoredMask
 from sightline.types import Example, LedgerEntry
 
+ROWS_A_GROUP = 50_000
 COLUMNS = pa.schema(
     [
         ("id", pa.string()),
@@ -73,25 +75,30 @@ def assemble(
 
 
 def _write_index(folder: Path) -> Counter[str]:
-    """One parquet row an example, a row group a shard. Returns the number kept per tier."""
+    """One parquet row an example, in stored order. Returns the number kept per tier."""
     kept: Counter[str] = Counter()
     decoder = msgspec.json.Decoder(Example)
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, COLUMNS, compression="zstd") as writer:
+    with whole_file(folder / "index.parquet") as file, pq.ParquetWriter(file, COLUMNS, compression="zstd") as writer:
         for path in sorted(folder.glob("examples-*.jsonl")):
             shard = int(path.stem.removeprefix("examples-"))
-            rows = []
-            offset = 0
-            with path.open("rb") as file:
-                for line in file:
-                    example = decoder.decode(line)
-                    kept[example.tier] += 1
-                    rows.append(_row(example, shard, offset, length=len(line)))
-                    offset += len(line)
-            if rows:
+            for rows in _batches(_rows(path, shard, decoder, kept)):
                 writer.write_table(pa.Table.from_pylist(rows, schema=COLUMNS))
-    write_whole(folder / "index.parquet", sink.getvalue().to_pybytes())
     return kept
+
+
+def _rows(path: Path, shard: int, decoder: msgspec.json.Decoder[Example], kept: Counter[str]) -> Iterator[dict[str, Any]]:
+    offset = 0
+    with path.open("rb") as file:
+        for line in file:
+            example = decoder.decode(line)
+            kept[example.tier] += 1
+            yield _row(example, shard, offset, length=len(line))
+            offset += len(line)
+
+
+def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(islice(rows, ROWS_A_GROUP)):
+        yield batch
 
 
 def _row(example: Example, shard: int, offset: int, *, length: int) -> dict[str, Any]:
@@ -127,19 +134,19 @@ def _write_masks(parts: Path, folder: Path) -> None:
                 seen.add(key)
                 yield line
 
-    write_whole(folder / "masks-00000.jsonl", b"".join(lines()))
+    with whole_file(folder / "masks-00000.jsonl") as file:
+        file.writelines(lines())
 
 
 def _write_ledger(parts: Path, folder: Path) -> tuple[Counter[str], Counter[str]]:
     """Returns the numbers dropped and altered per reason."""
     counts: dict[str, Counter[str]] = {"dropped": Counter(), "altered": Counter()}
     decoder = msgspec.json.Decoder(LedgerEntry)
-    content = []
-    for line in _lines(parts, "ledger"):
-        entry = decoder.decode(line)
-        counts[entry.action][entry.reason] += 1
-        content.append(line)
-    write_whole(folder / "ledger.jsonl", b"".join(content))
+    with whole_file(folder / "ledger.jsonl") as file:
+        for line in _lines(parts, "ledger"):
+            entry = decoder.decode(line)
+            counts[entry.action][entry.reason] += 1
+            file.write(line)
     return counts["dropped"], counts["altered"]
 
 
