@@ -33,6 +33,7 @@ GREY16_THRESHOLD = 32768
 MAX_LABELS = 32  # a dark grey mask with no more values than this is taken for label numbers, with more for a faint soft mask
 # Measured on a 640 x 480 photograph (OpenCV 5): 8 ms and 354 kB; without the filter 14 ms and 346 kB, at level 6 64 ms and 304 kB.
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+JPEG_OPTIONS = (cv2.IMWRITE_JPEG_QUALITY, 95)
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,33 @@ def read_mask(path: Path, limits: Limits = DEFAULT_LIMITS) -> Bool[np.ndarray, "
     return threshold_grey(grey)
 
 
+def read_labels(path: Path, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray, "h w"]:
+    """A picture of label numbers, as video object segmentation has them. 0 is no object; by custom 255 is void.
+
+    Palette: the index (the colours are not looked at). 1-bit, or grey of only 0 and 255: one object, whose number is 1.
+
+    Raises:
+        FileNotFoundError, InputError: as `probe`; also a damaged file, colours, other grey values, or another kind of picture.
+    """
+    with _opened(path, limits) as (image, header):
+        pixels = _pixels(path, image, header.orientation)
+    if header.mode == "P":
+        return pixels
+    if header.mode == "1":
+        return pixels.astype(np.uint8)
+    if header.mode != "L":
+        raise InputError(
+            f"{path}: a label picture of mode {header.mode}; expected a palette PNG (index = object), or grey with 0 and 255 for "
+            "one object. Colours do not say which object is which number: export the labels again with their palette."
+        )
+    if ((pixels != 0) & (pixels != 255)).any():
+        raise InputError(
+            f"{path}: a grey label picture with the values {_listed(np.unique(pixels))}; expected only 0 and 255 (one object). "
+            "If they are label numbers, save them as palette indices; if they are soft edges, threshold them at 128."
+        )
+    return (pixels == 255).astype(np.uint8)
+
+
 def read_depth(path: Path, metres_per_unit: float, limits: Limits = DEFAULT_LIMITS) -> Float32[np.ndarray, "h w"]:
     """A 16-bit single-channel PNG as depth in metres (value * `metres_per_unit`); 0 is no depth.
 
@@ -136,6 +164,13 @@ def pixel_digest(rgb: UInt8[np.ndarray, "h w 3"]) -> str:
 def encode_png(rgb: UInt8[np.ndarray, "h w 3"]) -> bytes:
     """A picture as PNG: lossless, and the same bytes for the same pixels with the same OpenCV."""
     return _png(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2BGR))
+
+
+def encode_jpeg(rgb: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """A picture as JPEG of quality 95: lossy, for formats that ask for it."""
+    written, content = cv2.imencode(".jpg", cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2BGR), JPEG_OPTIONS)
+    assert written, f"OpenCV did not encode {rgb.shape} {rgb.dtype}"
+    return content.tobytes()
 
 
 def encode_grey_png(grey: UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"]) -> bytes:

@@ -94,6 +94,8 @@ class View(Record):
 
     `mask` is None where the file is missing: the object's visibility is then unknown, not absent.
     `box_full` is the annotation's own box, in pixels of the full-resolution capture `box_full_size` (width, height).
+    `control` shows the object, with a random-shaped place elsewhere painted away. `painted` is the mask of all that was painted
+    away in `inpainted`, given where that is more than this object.
     """
 
     view_index: int
@@ -102,6 +104,8 @@ class View(Record):
     mask: str | None = None
     mask_dilated: str | None = None
     inpainted: str | None = None
+    control: str | None = None
+    painted: str | None = None
     depth: str | None = None
     inpainted_depth: str | None = None
     metres_per_unit: float = 0.001
@@ -127,6 +131,41 @@ class Scene(Record):
     problems: tuple[LedgerEntry, ...] = ()
 
 
+class ClipFrame(Record):
+    """One frame of a clip. Paths are relative to the reader's root.
+
+    `image` is None where there is no picture. `labels` is a picture with one label number a pixel (`media.read_labels`): 0 is no
+    object, 255 is void (nothing known), any other value the object of that number; None where the frame is not annotated, so that
+    nothing is known of any object in it.
+    """
+
+    frame_id: str
+    image: str | None = None
+    labels: str | None = None
+
+
+class Clip(Record):
+    """One video or burst with the masks of its objects, frames in order of time; like a scene it belongs to exactly one split.
+
+    `categories` names the kinds of objects by label number, where the data set has names.
+    """
+
+    clip_id: str
+    split: str
+    frames: tuple[ClipFrame, ...]
+    categories: dict[int, str] = {}
+    problems: tuple[LedgerEntry, ...] = ()
+
+
+class RemovalTriple(Record):
+    """A photo, the same photo with one object tinted in one colour, and the photo with that object removed. Paths from the root."""
+
+    removal_id: str
+    photo: str
+    overlay: str
+    removed: str
+
+
 # ---------------------------------------------------------------- answers
 
 
@@ -148,7 +187,23 @@ class NotVisible(Record, tag_field="kind", tag="not_visible"):
     """The object asked for is not in the picture."""
 
 
-Answer = Points | Boxes | NotVisible
+class Choice(Record, tag_field="kind", tag="choice"):
+    """One of the words that the answer form offers."""
+
+    value: str
+
+
+class MaskAnswer(Record, tag_field="kind", tag="mask"):
+    """A region, as a mask of the size of picture `image_index`."""
+
+    rle: MaskRle
+    image_index: int = 0
+
+
+YES, NO = "yes", "no"
+"""The choices of a question whether the object is in the picture."""
+
+Answer = Points | Boxes | NotVisible | Choice | MaskAnswer
 
 
 # ---------------------------------------------------------------- prompts
@@ -182,14 +237,16 @@ class BoxPart(Record, tag_field="kind", tag="box"):
 
 
 class AnswerForm(Record, tag_field="kind", tag="answer"):
-    """What may be answered: a point or a box in picture `image_index`, and whether "not visible" is an offered answer.
+    """What may be answered: a point, a box or a mask in picture `image_index`, or one of the words `options` (shape "choice"); and
+    whether "not visible" is an offered answer.
 
     A dialect renders it as the instruction that tells the model how to write, and reads the answer by it.
     """
 
-    shape: Literal["point", "box"]
+    shape: Literal["point", "box", "mask", "choice"]
     image_index: int
     offers_not_visible: bool = False
+    options: tuple[str, ...] = ()
 
 
 Part = TextPart | ImagePart | PointPart | BoxPart | AnswerForm
@@ -255,12 +312,17 @@ class Truth(Record):
 
     @property
     def visible(self) -> bool:
-        return not isinstance(self.answer, NotVisible)
+        """Whether the object is there; of a yes/no question, whether the answer is not `NO`."""
+        match self.answer:
+            case NotVisible() | Choice(value="no"):
+                return False
+        return True
 
 
 class Example(Record):
     """One question with its truth. `group` is the cluster (scene) of splits and intervals; `tier` is V (visible),
-    VC (visible, something else removed) or a negative tier N0..N4; `slices` are numbers to filter and bin by."""
+    VC (visible, something else removed) or a negative tier N0..N4; `slices` are numbers to filter and bin by; `wording` is the prompt's place in the task's list of
+    wordings."""
 
     question: Question
     truth: Truth
@@ -270,6 +332,7 @@ class Example(Record):
     object_id: str
     label: str | None = None
     slices: dict[str, float] = {}
+    wording: int = 0
 
     @property
     def id(self) -> str:
@@ -314,7 +377,9 @@ class Score(Record):
 
     `visible` is the truth, `said_visible` what the model claimed (None if it claimed neither). `hit`, `hit_dilated` only where
     the object is visible. `correct` is the task's own joint outcome. `l2_px` in view pixels, `l2_norm` = hypot(dx/w, dy/h),
-    `l2_over_size` = l2_px / sqrt(box width * box height); all three only for a readable point on a visible object.
+    `l2_over_size` = l2_px / sqrt(box width * box height); all three only for a readable point on a visible object. Where a box or a
+    mask is asked, `iou` is its overlap with the true one (0 without a usable answer), `hit` says that it is at least 0.5, and there
+    is neither `hit_dilated` nor a distance. Where a word is asked, there is no `hit`.
     """
 
     id: str
@@ -331,3 +396,4 @@ class Score(Record):
     l2_px: float | None = None
     l2_norm: float | None = None
     l2_over_size: float | None = None
+    iou: float | None = None

@@ -5,6 +5,8 @@
         01_001230_inpainted.png       optional
         01_001230_mask.png            missing = visibility unknown; no set pixel = not visible
         01_001230_mask_dialated.png   optional; the misspelling is the published one, `mask_dilated` is read too
+        01_001230_control.png         optional; the object stays, a random-shaped place elsewhere is painted away
+        01_001230_painted.png         optional; mask of all that is painted away in `inpainted`, where that is several objects
         01_001230_depth.png           optional, 16 bit; 01_001230_inpainted_depth.png belongs to the inpainted picture
         01_001230_pose.txt            optional, 4x4 camera to world, OpenCV axes, metres
         intrinsics.json               optional, here or in the scene folder: width, height, fx, fy, cx, cy,
@@ -30,7 +32,8 @@ from sightline.types import Camera, LedgerEntry, Scene, SceneObject, View
 
 SPLITS = ("train", "validation")
 PICTURE = re.compile(
-    r"(?P<kk>\d{1,4})_(?P<frame>\d{1,12})_(?P<what>original|inpainted|mask|mask_dialated|mask_dilated|depth|inpainted_depth|pose)\.(png|txt)"
+    r"(?P<kk>\d{1,4})_(?P<frame>\d{1,12})_(?P<what>original|inpainted|control|painted|mask|mask_dialated|mask_dilated|depth|inpainted_depth|pose)"
+    r"\.(png|txt)"
 )
 
 
@@ -180,6 +183,8 @@ def _view(
         mask=files.get("mask"),
         mask_dilated=files.get("mask_dilated"),
         inpainted=files.get("inpainted"),
+        control=files.get("control"),
+        painted=files.get("painted"),
         depth=files.get("depth"),
         inpainted_depth=files.get("inpainted_depth"),
         metres_per_unit=intrinsics.metres_per_unit if intrinsics else 0.001,
