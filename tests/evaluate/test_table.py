@@ -7,7 +7,7 @@ from sightline.evaluate.score import OUTCOMES, score_run
 from sightline.evaluate.summary import HEADLINE, summarise
 from sightline.evaluate.table import LABELS, format_metric, tables
 from sightline.models import get_model
-from sightline.tasks import TASKS
+from sightline.tasks import TASKS, VARIANTS
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_a_cell_says_value_interval_and_number(name, metric, text):
 
 
 def test_every_task_has_a_headline_with_labels_and_a_scoring_rule():
-    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS)
+    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS | VARIANTS)
     assert {name for names in HEADLINE.values() for name in names} <= set(LABELS)
 
 

@@ -62,9 +62,20 @@ def test_unrelated_and_textureless_pictures_are_not_visible():
 def test_two_matches_on_the_object_are_too_few():
     rng = np.random.default_rng(2)
     a = np.vstack([rng.uniform(150, 300, (40, 2)), [[25, 25], [35, 35], [28, 34]]]).astype(np.float32)
-    both = Matches(a, a + np.float32([5, 0]))
+    both = Matches(a, a + np.array([5, 0], dtype=np.float32))
     assert follow(square(20, 20, 20), both, shape=SHAPE) is not None  # 3 of them
     assert follow(square(20, 20, 20), Matches(both.a[:-1], both.b[:-1]), shape=SHAPE) is None
+
+
+def test_the_answer_lies_between_the_matches_where_only_a_part_of_the_object_is_seen():
+    # The mask is 100 x 100; matches are only in its upper left quarter, as if the rest were hidden. Everything moves by (10, 0).
+    rng = np.random.default_rng(4)
+    a = np.vstack([rng.uniform(150, 300, (40, 2)), [[22, 22], [60, 24], [24, 60], [58, 56]]]).astype(np.float32)
+    pixel = follow(square(20, 20, 100), Matches(a, a + np.array([10, 0], dtype=np.float32)), shape=SHAPE)
+    assert pixel is not None
+    row, column = pixel
+    assert 22 <= row <= 60
+    assert 32 <= column <= 70  # the middle of the carried mask is (70, 80)
 
 
 def test_a_mask_is_carried_in_continuous_pixels():

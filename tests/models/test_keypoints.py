@@ -101,7 +101,7 @@ def scattered(num_right: int, num_wrong: int) -> Matches:
     """Matches of which the first move by (20, 10) and the others anywhere."""
     rng = np.random.default_rng(3)
     a = rng.uniform(0, 300, (num_right + num_wrong, 2)).astype(np.float32)
-    b = a + np.float32([20, 10])
+    b = a + np.array([20, 10], dtype=np.float32)
     b[num_right:] = rng.uniform(0, 300, (num_wrong, 2))
     return Matches(a, b)
 
@@ -120,6 +120,23 @@ def test_a_relation_needs_more_than_eight_and_three_tenths_of_the_matches(num_ri
     assert (relation is not None and relation.homography is not None) == verified
     if relation is not None and verified:
         assert relation.by_homography[:num_right].all()
+
+
+@pytest.mark.parametrize("count", range(12))
+def test_fewer_than_twelve_matches_are_never_enough(count):
+    assert relate(scattered(count, 0)) is None
+
+
+def test_pictures_that_are_equal_or_nearly_so_are_related_by_standing_still():
+    # The second shape made OpenCV's USAC stop with an assertion: everything stands still but for a few.
+    still = scattered(300, 0).a
+    moved_a_little = still.copy()
+    moved_a_little[:3] += 0.4
+    for b in (still, moved_a_little):
+        relation = relate(Matches(still, b))
+        assert relation is not None
+        assert relation.homography is not None
+        np.testing.assert_allclose(moved(np.array([[0, 0], [300, 300]]), relation.homography), [[0, 0], [300, 300]], atol=0.1)
 
 
 def test_matches_that_all_lie_on_one_line_raise_nothing():

@@ -12,17 +12,20 @@ scenes.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
+from sightline.evaluate.overlaps import ACCEPTED_IOU
 from sightline.types import STATUSES, Record, Score
 
 DRAWS = 1000
 LEVEL = 0.95
 SEED = 20_240_229  # any fixed number: the same scores always get the same intervals
 SUCCESS_NORM = {"success_002": 0.02, "success_005": 0.05, "success_010": 0.10}
-DISTANCES = ("l2_norm", "l2_over_size")
+MOMENTS = ("l2_norm", "l2_over_size", "iou")
+NATURAL_ABSENCES = ("N1", "N2", "N12", "N3")  # nothing painted, no other scene: the absent-only set of the x3 pipeline's Task 2A
 
 
 class Metric(Record):
@@ -38,7 +41,7 @@ class Metric(Record):
 class ScoreTable:
     """Scores as columns of numbers, one row an example. `group` and `tier` index `groups` and `tiers` (sorted names).
 
-    `flags` are 0/1 columns by name; `distances` are nan where an answer has none.
+    `flags` are 0/1 columns by name; `distances` (the overlap too) are nan where an answer has none.
     """
 
     groups: tuple[str, ...]
@@ -75,6 +78,8 @@ RATIOS: dict[str, Ratio] = {
     "not_visible_f1": Ratio((("absent_said_absent_twice", "absent_and_said_absent"),)),
     "balanced_accuracy": Ratio((("visible_said_visible", "visible"), ("absent_said_absent", "absent"))),
     "visible_false_negative_rate": Ratio((("visible_said_absent", "visible"),)),
+    "absent_only": Ratio((("natural_said_absent", "natural_absent"),)),
+    "acc_iou_050": Ratio((("iou_050", "has_iou"),)),
 } | {name: Ratio(((name, "visible"),)) for name in SUCCESS_NORM}
 
 
@@ -84,29 +89,30 @@ def tabulate(scores: Iterable[Score]) -> ScoreTable:
     tiers: dict[str, int] = {}
     statuses: dict[str, int] = dict.fromkeys(STATUSES, 0)
     codes: list[tuple[int, int, int]] = []
-    distances: list[tuple[float, float]] = []
+    distances: list[tuple[float, float, float]] = []
     for score in scores:
         statuses[score.status] += 1
         codes.append((groups.setdefault(score.group, len(groups)), tiers.setdefault(score.tier, len(tiers)), _bits(score)))
-        distances.append((_number(score.l2_norm), _number(score.l2_over_size)))
+        distances.append((_number(score.l2_norm), _number(score.l2_over_size), _number(score.iou)))
     group, tier, bits = np.array(codes, dtype=np.int64).reshape(-1, 3).T
-    l2_norm, l2_over_size = np.array(distances, dtype=np.float64).reshape(-1, 2).T
+    l2_norm, l2_over_size, iou = np.array(distances, dtype=np.float64).reshape(-1, 3).T
+    is_natural = np.array([name in NATURAL_ABSENCES for name in tiers], dtype=bool)
     return ScoreTable(
         groups=tuple(sorted(groups)),
         tiers=tuple(sorted(tiers)),
         group=_sorted_codes(groups)[group],
         tier=_sorted_codes(tiers)[tier],
-        flags=_flags(bits, l2_norm),
-        distances={"l2_norm": l2_norm, "l2_over_size": l2_over_size},
+        flags=_flags(bits, l2_norm) | _overlap_flags(iou) | _natural_flags(bits, is_natural[tier]),
+        distances={"l2_norm": l2_norm, "l2_over_size": l2_over_size, "iou": iou},
         statuses=statuses,
     )
 
 
 def measure(table: ScoreTable) -> dict[str, Metric]:
     """Every metric by name: the ratios, and mean, standard deviation (of the answers) and median of the distances."""
-    draws = _draw_groups(len(table.groups))
+    draws = draw_groups(len(table.groups))
     metrics = _ratios(table, RATIOS, table.flags, draws)
-    for name in DISTANCES:
+    for name in MOMENTS:
         metrics |= _moments(table, name, draws)
     return metrics
 
@@ -119,7 +125,14 @@ def measure_tiers(table: ScoreTable) -> dict[str, Metric]:
         asked = (table.tier == code).astype(np.float64)
         columns |= {f"{tier} asked": asked, f"{tier} correct": asked * table.flags["correct"]}
         ratios[tier] = Ratio(((f"{tier} correct", f"{tier} asked"),))
-    return _ratios(table, ratios, columns, _draw_groups(len(table.groups)))
+    return _ratios(table, ratios, columns, draw_groups(len(table.groups)))
+
+
+def measure_where(table: ScoreTable, chosen: Bool[np.ndarray, " n"], ratios: Mapping[str, Ratio]) -> dict[str, Metric]:
+    """The given ratios of flags over the chosen examples alone."""
+    names = {name for ratio in ratios.values() for part in ratio.parts for name in part}
+    columns = {name: table.flags[name] * chosen for name in names}
+    return _ratios(table, ratios, columns, draw_groups(len(table.groups)))
 
 
 def _ratios(
@@ -136,7 +149,7 @@ def _ratios(
         bottoms = [bottom for _, bottom in ratio.parts]
         num_groups = min(int(np.count_nonzero(by_group[bottom])) for bottom in bottoms)
         n = round(sum(float(totals[bottom]) for bottom in bottoms))
-        metrics[name] = _metric(float(ratio(totals)), n, ratio(drawn), num_groups=num_groups)
+        metrics[name] = with_interval(float(ratio(totals)), n, ratio(drawn), num_groups=num_groups)
     # The denominator of F1 counts the right "not visible" answers twice; n is examples that are absent or were said to be.
     if "not_visible_f1" in metrics:
         n = round(float(totals["absent_and_said_absent"] - totals["absent_said_absent"]))
@@ -164,7 +177,7 @@ def _moments(table: ScoreTable, name: str, draws: Int[np.ndarray, "draws groups"
         "std": (float(values.std()), std),
         "median": (float(np.median(values)), median),
     }
-    return {f"{name}_{kind}": _metric(value, n, drawn, num_groups=num_groups) for kind, (value, drawn) in found.items()}
+    return {f"{name}_{kind}": with_interval(value, n, drawn, num_groups=num_groups) for kind, (value, drawn) in found.items()}
 
 
 def _medians(
@@ -182,16 +195,19 @@ def _medians(
     return medians
 
 
-def _draw_groups(num_groups: int) -> Int[np.ndarray, "draws groups"]:
-    """How often each group stands in each bootstrap draw."""
+@lru_cache(maxsize=1)
+def draw_groups(num_groups: int) -> Int[np.ndarray, "draws groups"]:
+    """How often each group stands in each bootstrap draw; always the same for a number of groups."""
     rng = np.random.default_rng(SEED)
     draws = np.empty((DRAWS, num_groups), dtype=np.int32)
     for draw in draws:
         draw[:] = np.bincount(rng.integers(num_groups, size=num_groups), minlength=num_groups) if num_groups else 0
+    draws.flags.writeable = False
     return draws
 
 
-def _metric(value: float, n: int, drawn: Float[np.ndarray, " draws"], *, num_groups: int) -> Metric:
+def with_interval(value: float, n: int, drawn: Float[np.ndarray, " draws"], *, num_groups: int) -> Metric:
+    """The metric with the percentiles of its value in the draws; without them where fewer than two groups stand behind it."""
     if not np.isfinite(value):
         return Metric(value=None, n=n)
     drawn = drawn[np.isfinite(drawn)]
@@ -230,14 +246,25 @@ def _flags(bits: Int[np.ndarray, " n"], l2_norm: Float[np.ndarray, " n"]) -> dic
     absent = 1 - flags["visible"]
     flags |= {
         "all": np.ones(len(bits)),
+        "said_neither": 1 - flags["said_visible"] - flags["said_absent"],
         "absent": absent,
         "visible_said_visible": flags["visible"] * flags["said_visible"],
         "visible_said_absent": flags["visible"] * flags["said_absent"],
         "absent_said_absent": absent * flags["said_absent"],
+        "said_right": flags["visible"] * flags["said_visible"] + absent * flags["said_absent"],
         "absent_said_absent_twice": 2 * absent * flags["said_absent"],
         "absent_and_said_absent": absent + flags["said_absent"],
     }
     return flags | {name: (l2_norm < limit).astype(np.float64) for name, limit in SUCCESS_NORM.items()}
+
+
+def _overlap_flags(iou: Float[np.ndarray, " n"]) -> dict[str, Float[np.ndarray, " n"]]:
+    return {"has_iou": np.isfinite(iou).astype(np.float64), "iou_050": (iou >= ACCEPTED_IOU).astype(np.float64)}
+
+
+def _natural_flags(bits: Int[np.ndarray, " n"], natural: Bool[np.ndarray, " n"]) -> dict[str, Float[np.ndarray, " n"]]:
+    said_absent = (bits >> [name for name, _ in FACTS].index("said_absent")) & 1
+    return {"natural_absent": natural.astype(np.float64), "natural_said_absent": (natural * said_absent).astype(np.float64)}
 
 
 def _sorted_codes(names: Mapping[str, int]) -> Int[np.ndarray, " names"]:

@@ -18,11 +18,12 @@ from sightline.dialects import Size
 from sightline.errors import InputError
 from sightline.evaluate.run import PREDICTIONS, SCORES, SUMMARY, TIMING, RunInfo, count_predictions, describe_run, open_run
 from sightline.files import only_writer, read_json, sync_folder, write_json
-from sightline.geometry.boxes import box_centre
+from sightline.geometry.boxes import box_centre, clip_box
+from sightline.geometry.masks import rle_area
 from sightline.geometry.points import pixel_index
 from sightline.models import Model
 from sightline.taskset.store import TaskSet
-from sightline.types import Answer, Boxes, NotVisible, Points, Prediction, Question, Reading, Record
+from sightline.types import Answer, Boxes, Choice, MaskAnswer, NotVisible, Points, Prediction, Question, Reading, Record
 
 SYNC_EVERY_S = 1.0
 
@@ -61,8 +62,8 @@ def predict(
         if on_progress:
             on_progress(min(done, total), total)
         if done < total:
-            for name in (SUMMARY, SCORES):
-                (out / name).unlink(missing_ok=True)
+            for path in (out / SCORES, *out.glob(f"{Path(SUMMARY).stem}*.json")):
+                path.unlink(missing_ok=True)
             started = time.monotonic()
             _append(taskset, model, out / PREDICTIONS, start=done, total=total, on_progress=on_progress)
             _note_time(out / TIMING, Session(num_predictions=total - done, seconds=round(time.monotonic() - started, 3)))
@@ -102,13 +103,18 @@ def _ask(model: Model, questions: Sequence[Question], taskset: TaskSet) -> Itera
 
 
 def read_geometry(answer: Answer, question: Question) -> Reading:
-    """What a geometric answer amounts to. Its first point, or the centre of its first box, decides; nothing is clamped.
+    """What a geometric answer amounts to. Its first point, or the centre of its first box, decides; nothing is clamped. Where a box
+    is asked, the first box is in range if all of it is.
 
     An answer with a number that is not finite is out of range and not kept: JSON has no such numbers.
     """
     match answer:
         case NotVisible():
             return Reading(status="not_visible", answer=answer)
+        case Choice():
+            return Reading(status="ok", answer=answer, num_found=1)
+        case MaskAnswer():
+            return _read_mask(answer, question)
         case Points(points=found) | Boxes(boxes=found):
             num_found = len(found)
     if num_found == 0:
@@ -117,10 +123,24 @@ def read_geometry(answer: Answer, question: Question) -> Reading:
         return Reading(status="out_of_range", num_found=num_found, notes=("not_finite",))
     if not 0 <= answer.image_index < len(question.images):
         return Reading(status="out_of_range", answer=answer, num_found=num_found, notes=("no_such_image",))
-    first = answer.points[0] if isinstance(answer, Points) else box_centre(answer.boxes[0])
     picture = question.images[answer.image_index]
-    inside = pixel_index(*first, picture.width, picture.height) is not None
+    if isinstance(answer, Boxes) and question.form.shape == "box":
+        inside = clip_box(answer.boxes[0], picture.width, picture.height) == answer.boxes[0]
+    else:
+        first = answer.points[0] if isinstance(answer, Points) else box_centre(answer.boxes[0])
+        inside = pixel_index(*first, picture.width, picture.height) is not None
     return Reading(status="ok" if inside else "out_of_range", answer=answer, num_found=num_found)
+
+
+def _read_mask(answer: MaskAnswer, question: Question) -> Reading:
+    if not 0 <= answer.image_index < len(question.images):
+        return Reading(status="out_of_range", num_found=1, notes=("no_such_image",))
+    picture = question.images[answer.image_index]
+    if (answer.rle.width, answer.rle.height) != (picture.width, picture.height):
+        return Reading(status="unreadable", num_found=1, notes=("mask_of_another_size",))
+    if rle_area(answer.rle) == 0:
+        return Reading(status="empty", num_found=1)
+    return Reading(status="ok", answer=answer, num_found=1)
 
 
 def _read_text(model: Model, text: str, question: Question) -> Reading:

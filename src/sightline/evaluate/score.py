@@ -2,7 +2,8 @@
 
 Protocol "sightline-1": the point of an answer is its *first* point; a box stands for its centre. A point outside the picture, in
 another picture, in another view of the same picture (the reference half of a concatenated one) or on no view at all is a miss;
-nothing is clamped.
+nothing is clamped. Where a box or a mask is asked, its overlap with the true one decides (`evaluate.overlaps`); where "yes" or "no"
+is asked, the word is the claim that the object is visible.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +14,27 @@ import numpy as np
 from jaxtyping import Bool
 
 from sightline.errors import InputError
-from sightline.evaluate.run import SCORES, read_predictions, read_run, whole_file
-from sightline.files import only_writer
+from sightline.evaluate.overlaps import ACCEPTED_IOU, in_other_picture, overlap
+from sightline.evaluate.run import SCORES, read_predictions, read_run
+from sightline.files import only_writer, whole_file
 from sightline.geometry.boxes import box_area, box_centre
 from sightline.geometry.points import pixel_index
 from sightline.taskset.store import TaskSet
-from sightline.types import Answer, Boxes, Example, NotVisible, Panel, Points, Prediction, Question, Reading, Record, Score
+from sightline.types import (
+    NO,
+    Answer,
+    Boxes,
+    Choice,
+    Example,
+    NotVisible,
+    Panel,
+    Points,
+    Prediction,
+    Question,
+    Reading,
+    Record,
+    Score,
+)
 
 PROGRESS_EVERY = 1000
 
@@ -31,6 +47,18 @@ class Place(Record):
     wrong_panel: bool = False
 
 
+class Measured(Record):
+    """What a score says of the place; the fields are those of `types.Score`."""
+
+    hit: bool | None = None
+    hit_dilated: bool | None = None
+    wrong_panel: bool = False
+    l2_px: float | None = None
+    l2_norm: float | None = None
+    l2_over_size: float | None = None
+    iou: float | None = None
+
+
 def score_example(example: Example, prediction: Prediction, masks: Callable[[str], Bool[np.ndarray, "h w"]]) -> Score:
     """The outcome of one example. `masks` gives the mask of a hash; fields are explained at `types.Score`.
 
@@ -39,16 +67,7 @@ def score_example(example: Example, prediction: Prediction, masks: Callable[[str
     """
     truth, reading = example.truth, prediction.reading
     said_visible = claim(reading)
-    place = locate(reading, example.question, truth.panel_index)
-    hit = hit_dilated = None
-    l2_px = l2_norm = l2_over_size = None
-    if truth.visible:
-        assert truth.mask is not None, "a visible object has a mask"
-        hit = place.pixel is not None and bool(masks(truth.mask)[place.pixel])
-        if truth.mask_dilated is not None:
-            hit_dilated = place.pixel is not None and bool(masks(truth.mask_dilated)[place.pixel])
-        if place.point is not None:
-            l2_px, l2_norm, l2_over_size = _distances(example, place.point)
+    measured = _measure(example, reading, masks)
     return Score(
         id=example.id,
         task=example.question.task,
@@ -56,10 +75,46 @@ def score_example(example: Example, prediction: Prediction, masks: Callable[[str
         tier=example.tier,
         status=reading.status,
         visible=truth.visible,
-        correct=_outcome(example)(truth.visible, said_visible, hit),
+        correct=_outcome(example)(truth.visible, said_visible, measured.hit),
         said_visible=said_visible,
-        hit=hit,
-        hit_dilated=hit_dilated,
+        **msgspec.structs.asdict(measured),
+    )
+
+
+def claim(reading: Reading) -> bool | None:
+    """Whether the answer says that the object is visible: it gave a place or said yes, or it said not visible or no; None if it did
+    neither or both."""
+    match reading.status:
+        case "ok" | "out_of_range":
+            return not _says_no(reading.answer)
+        case "not_visible":
+            return False
+        case "truncated" if reading.answer is not None:
+            return not _says_no(reading.answer)
+    return None
+
+
+def _says_no(answer: Answer | None) -> bool:
+    return isinstance(answer, NotVisible) or answer == Choice(value=NO)
+
+
+def _measure(example: Example, reading: Reading, masks: Callable[[str], Bool[np.ndarray, "h w"]]) -> Measured:
+    truth = example.truth
+    match example.question.form.shape:
+        case "choice":
+            return Measured()
+        case "box" | "mask":
+            iou = overlap(example, reading, masks) if truth.visible else None
+            hit = None if iou is None else iou >= ACCEPTED_IOU
+            return Measured(hit=hit, wrong_panel=in_other_picture(example, reading), iou=iou)
+    place = locate(reading, example.question, truth.panel_index)
+    if not truth.visible:
+        return Measured(wrong_panel=place.wrong_panel)
+    assert truth.mask is not None, "a visible object has a mask"
+    l2_px, l2_norm, l2_over_size = (None, None, None) if place.point is None else _distances(example, place.point)
+    return Measured(
+        hit=_hits(place, masks(truth.mask)),
+        hit_dilated=None if truth.mask_dilated is None else _hits(place, masks(truth.mask_dilated)),
         wrong_panel=place.wrong_panel,
         l2_px=l2_px,
         l2_norm=l2_norm,
@@ -67,16 +122,8 @@ def score_example(example: Example, prediction: Prediction, masks: Callable[[str
     )
 
 
-def claim(reading: Reading) -> bool | None:
-    """Whether the answer says that the object is visible: it gave a place, or said not visible; None if it did neither or both."""
-    match reading.status:
-        case "ok" | "out_of_range":
-            return True
-        case "not_visible":
-            return False
-        case "truncated" if reading.answer is not None:
-            return not isinstance(reading.answer, NotVisible)
-    return None
+def _hits(place: Place, mask: Bool[np.ndarray, "h w"]) -> bool:
+    return place.pixel is not None and bool(mask[place.pixel])
 
 
 def locate(reading: Reading, question: Question, panel_index: int) -> Place:
@@ -84,7 +131,7 @@ def locate(reading: Reading, question: Question, panel_index: int) -> Place:
     point = first_point(reading.answer)
     if reading.status not in ("ok", "truncated") or point is None:
         return Place()
-    assert not isinstance(reading.answer, NotVisible | None), "it has a point"
+    assert isinstance(reading.answer, Points | Boxes), "it has a point"
     asked = question.panels[panel_index]
     if reading.answer.image_index != asked.image_index:
         return Place(wrong_panel=True)
@@ -205,7 +252,13 @@ OUTCOMES: dict[str, Callable[[bool, bool | None, bool | None], bool]] = {
     "t1_multi": _hit_or_said_absent,
     "t1_concat": _hit_or_said_absent,
     "t2a": _said_right,
+    "t2a_yesno": _said_right,
     "t2b": _hit_or_said_absent,
+    "t2b_box": _hit_or_said_absent,
+    "t2b_mask": _hit_or_said_absent,
+    "t2b_jitter": _hit_or_said_absent,
+    "t2b_shift": _hit_or_said_absent,
+    "t2b_distractor": _hit_or_said_absent,
 }
 
 

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from sightline.evaluate.claims import measure_claims
 from sightline.evaluate.metrics import DRAWS, LEVEL, Metric, measure, measure_tiers, tabulate
 from sightline.evaluate.run import SUMMARY, RunInfo, read_run, read_scores
 from sightline.evaluate.score import open_taskset
+from sightline.evaluate.slices import measure_slices, slice_values
 from sightline.files import read_json, write_json
 from sightline.types import Record
 
@@ -34,12 +36,16 @@ HEADLINE: dict[str, tuple[str, ...]] = {
     ),
     "t2a": ("balanced_accuracy", "not_visible_precision", "not_visible_recall", "not_visible_f1", "num_unreadable"),
     "t2b": ("hit_exact", "hit_dilated", "l2_norm_median", "num_unreadable"),
+    "t2b_box": ("acc_iou_050", "iou_mean", "num_out_of_range", "num_unreadable"),
+    "t2b_mask": ("acc_iou_050", "iou_mean", "num_unreadable"),
 }
+HEADLINE |= {"t2a_yesno": HEADLINE["t2a"]} | dict.fromkeys(("t2b_jitter", "t2b_shift", "t2b_distractor"), HEADLINE["t2b"])
 
 
 class Summary(Record):
     """`num_examples` is the size of the task set, `num_missing` how many of it have no prediction (more than 0 only in a partial
-    scoring). `statuses` counts every status, zeros included. `tiers` is the share of correct outcomes by tier."""
+    scoring). `statuses` counts every status, zeros included. `tiers` is the share of correct outcomes by tier, `slices` the
+    metrics by slicing and bin (`evaluate.slices`), `claims` the rates of "visible" and "not visible" (`evaluate.claims`)."""
 
     protocol: str
     run: RunInfo
@@ -54,6 +60,8 @@ class Summary(Record):
     interval: str
     metrics: dict[str, Metric]
     tiers: dict[str, Metric]
+    slices: dict[str, dict[str, dict[str, Metric]]] = {}
+    claims: dict[str, dict[str, Metric]] = {}
 
     def count(self, name: str) -> int:
         """A count by its headline name: `num_wrong_panel`, or `num_` and a status."""
@@ -67,7 +75,8 @@ def summarise(folder: Path, *, taskset: Path | None = None) -> Summary:
         FileNotFoundError: no run, no task set, or not scored yet.
         InputError: another task set than the run's, or an unreadable file.
     """
-    num_examples = len(open_taskset(folder, taskset))
+    questions = open_taskset(folder, taskset)
+    num_examples = len(questions)
     table = tabulate(read_scores(folder))
     num_visible = round(float(table.flags["visible"].sum()))
     summary = Summary(
@@ -84,6 +93,8 @@ def summarise(folder: Path, *, taskset: Path | None = None) -> Summary:
         interval=INTERVAL,
         metrics=measure(table),
         tiers=measure_tiers(table),
+        slices=measure_slices(table, slice_values(questions, len(table))),
+        claims=measure_claims(table),
     )
     write_json(folder / SUMMARY, summary)
     return summary

@@ -18,9 +18,14 @@ LABELS = {
     "not_visible_f1": "Not-visible F1 %",
     "balanced_accuracy": "Balanced accuracy %",
     "visible_false_negative_rate": "Visible said absent %",
+    "absent_only": "Absent-only set % (a constant wins)",
     "success_002": "Success@0.02 %",
     "success_005": "Success@0.05 %",
     "success_010": "Success@0.10 %",
+    "acc_iou_050": "Acc@0.5 IoU %",
+    "iou_mean": "IoU mean",
+    "iou_std": "IoU std",
+    "iou_median": "IoU median",
     "l2_norm_mean": "L2 mean",
     "l2_norm_std": "L2 std",
     "l2_norm_median": "L2 median",
@@ -29,6 +34,7 @@ LABELS = {
     "l2_over_size_median": "L2/size median",
     "num_unreadable": "Unreadable",
     "num_wrong_panel": "Wrong panel",
+    "num_out_of_range": "Out of range",
 }
 
 
@@ -53,17 +59,22 @@ class Table:
 
 def tables(summaries: Sequence[Summary]) -> tuple[Table, ...]:
     """One table for each task set, in the order in which they come, with the task's headline metrics."""
-    by_taskset: dict[str, list[Summary]] = {}
+    return tuple(_table(group) for group in by_taskset(summaries))
+
+
+def by_taskset(summaries: Sequence[Summary]) -> tuple[list[Summary], ...]:
+    """The summaries of each task set, in the order in which they come."""
+    groups: dict[str, list[Summary]] = {}
     for summary in summaries:
-        by_taskset.setdefault(summary.run.taskset_fingerprint, []).append(summary)
-    return tuple(_table(group) for group in by_taskset.values())
+        groups.setdefault(summary.run.taskset_fingerprint, []).append(summary)
+    return tuple(groups.values())
 
 
 def format_metric(name: str, metric: Metric) -> str:
     """`value [low, high] (n)`: shares in percent with one decimal, distances with three. A value that is 0/0 is a dash."""
     if metric.value is None:
         return f"{NOTHING} ({metric.n})"
-    scale, decimals = (1, 3) if name.startswith("l2_") else (100, 1)
+    scale, decimals = (1, 3) if name.startswith(("l2_", "iou_")) else (100, 1)
     text = f"{metric.value * scale:.{decimals}f}"
     if metric.low is not None and metric.high is not None:
         text += f" [{metric.low * scale:.{decimals}f}, {metric.high * scale:.{decimals}f}]"
@@ -85,11 +96,11 @@ def _table(summaries: Sequence[Summary]) -> Table:
         task=run.task,
         columns=columns,
         labels=tuple(LABELS[name] for name in columns),
-        rows=tuple(Row(_model(summary), tuple(format_cell(name, summary) for name in columns)) for summary in summaries),
+        rows=tuple(Row(model_name(summary), tuple(format_cell(name, summary) for name in columns)) for summary in summaries),
     )
 
 
-def _model(summary: Summary) -> str:
+def model_name(summary: Summary) -> str:
     """The model's name, with a warning where the run is not complete."""
     if summary.num_missing:
         return f"{summary.run.model} (partial: {summary.num_scored} of {summary.num_examples})"
