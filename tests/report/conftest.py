@@ -81,7 +81,8 @@ def write_taskset(folder: Path, task: str, *, concat: bool) -> list[Example]:
     (folder / "ledger.jsonl").write_bytes(b"")
     offsets = np.cumsum([0] + [len(line) for line in lines[:-1]])
     ids = [example.id for example in examples]
-    index = {"id": ids, "shard": [0] * len(ids), "offset": offsets, "length": [len(line) for line in lines]}
+    slices = pa.array([list(example.slices.items()) for example in examples], pa.map_(pa.string(), pa.float64()))
+    index = {"id": ids, "shard": [0] * len(ids), "offset": offsets, "length": [len(line) for line in lines], "slices": slices}
     pq.write_table(pa.table(index), folder / "index.parquet")
     (folder / "roots.json").write_text(json.dumps({}))
     write_json(
@@ -163,7 +164,8 @@ def meets(score: Score, conditions: dict[str, str]) -> bool:
         "pointed": lambda value: value == "1" and score.l2_norm is not None,
         "status": lambda value: score.status == value,
         "half": lambda value: score.wrong_panel == (value == "1"),
-        "tier": lambda value: score.tier == value,
+        "tier": lambda value: score.tier in value.split(","),
+        "iou": lambda value: score.iou is not None and score.iou >= float(value),
     }
     return all(tests[key](value) for key, value in conditions.items())
 

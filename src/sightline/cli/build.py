@@ -54,26 +54,43 @@ def build_x3(  # noqa: PLR0913 - one parameter an option
     alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Opacity of the overlay.")] = 0.45,
     mask: Annotated[MaskName, typer.Option(help="Mask that is marked and pointed at; both are scored.")] = MaskName.exact,
     concat: Annotated[bool, typer.Option("--concat", help="Also build t1_concat: both views side by side in one picture.")] = False,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Also build the variants of t2a and t2b; see docs/tasks.md.")
+    ] = False,
+    wording: Annotated[
+        str, typer.Option(help="How questions are put: first, mixed (drawn for each example), or a number from 0.")
+    ] = "first",
     allow_shared_scenes: Annotated[bool, typer.Option("--allow-shared-scenes", help="Build although splits share scenes.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
     seed: Annotated[int, typer.Option(help="Keys all random choices.")] = 0,
     json: Json = False,
 ) -> None:
-    """Cross-view task sets OUT/{task}-{split}: t1_multi, t2a, t2b and, with --concat, t1_concat.
+    """Cross-view task sets OUT/{task}-{split}: t1_multi, t2a, t2b; with --concat t1_concat; with --variants t2a_yesno, t2b_box,
+    t2b_mask, t2b_jitter, t2b_shift and t2b_distractor.
 
     Stop it at any moment and run it again: it goes on, and ends with the same bytes.
     """
     from sightline.datasets import READERS  # noqa: PLC0415
+    from sightline.tasks import VARIANTS  # noqa: PLC0415
     from sightline.tasks.crossview import CrossViewOptions  # noqa: PLC0415
+    from sightline.tasks.wording import parse_wording  # noqa: PLC0415
     from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
 
     splits = tuple(READERS["x3"][0]().splits(root)) if split is Split.all else (split.value,)
-    options = CrossViewOptions(pairs=pairs.value, anchor_k=anchor_k, mark=mark.value, alpha=alpha, mask=mask.value, seed=seed)
+    options = CrossViewOptions(
+        pairs=pairs.value,
+        anchor_k=anchor_k,
+        mark=mark.value,
+        alpha=alpha,
+        mask=mask.value,
+        seed=seed,
+        wording=parse_wording(wording),
+    )
     request = BuildRequest(
         reader="x3",
         root=str(root),
         splits=splits,
-        tasks=("t1_multi", "t1_concat", "t2a", "t2b") if concat else ("t1_multi", "t2a", "t2b"),
+        tasks=("t1_multi", *(("t1_concat",) if concat else ()), "t2a", "t2b", *(VARIANTS if variants else ())),
         options=options,
         allow_shared_scenes=allow_shared_scenes,
     )

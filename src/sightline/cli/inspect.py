@@ -6,13 +6,16 @@ import platform
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli import app
 from sightline.cli.console import Json, emit, plain, print_table, progress
 from sightline.errors import InputError
+
+if TYPE_CHECKING:
+    from sightline.types import Example
 
 SHOWN_IDS = 20
 SHOWN_PROBLEMS = 20
@@ -21,10 +24,16 @@ SHOWN_PROBLEMS = 20
 @app.command()
 def datasets(*, json: Json = False) -> None:
     """The readers: their names and the layouts they expect."""
-    from sightline.datasets import READERS  # noqa: PLC0415
+    from sightline.datasets import CLIP_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
 
-    rows = [(name, layout) for name, (_, layout) in READERS.items()]
-    emit(dict(rows), as_json=json, text=lambda: print_table("Readers", ("reader", "layout below the root"), rows))
+    scenes = [(name, layout) for name, (_, layout) in READERS.items()]
+    clips = [(name, layout) for table in (CLIP_READERS, REMOVAL_READERS) for name, (_, layout) in table.items()]
+
+    def text() -> None:
+        print_table("Readers: sightline build", ("reader", "layout below the root"), scenes)
+        print_table("Clips and removals: sightline prepare x3 --data", ("data", "layout below the root"), clips)
+
+    emit(dict([*scenes, *clips]), as_json=json, text=text)
 
 
 @app.command("check-data")
@@ -35,9 +44,14 @@ def check_data(
     json: Json = False,
 ) -> None:
     """Read every file of a data set and report what is wrong with it. Exit code 1 if anything is."""
-    from sightline.datasets import READERS  # noqa: PLC0415
+    from sightline.datasets import CLIP_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
     from sightline.taskset.lint import lint  # noqa: PLC0415
 
+    if reader in CLIP_READERS or reader in REMOVAL_READERS:
+        raise InputError(
+            f"{reader} is prepared before it is checked: sightline prepare x3 --data {reader} --root {root} --out OUT. Its ledger "
+            "names what cannot be used; then sightline check-data x3 OUT."
+        )
     if reader not in READERS:
         raise InputError(f"no reader is called {reader!r}. Readers: {', '.join(READERS)}.")
     with progress(quiet=json) as bar:
@@ -68,8 +82,6 @@ def show(
     json: Json = False,
 ) -> None:
     """One example: its prompt, pictures and truth."""
-    from sightline.dialects import Size, get_dialect  # noqa: PLC0415
-    from sightline.dialects.render import render_prompt  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     tasks = TaskSet(taskset)
@@ -78,11 +90,7 @@ def show(
         emit(ids, as_json=json, text=lambda: print("\n".join([*ids, f"({len(ids)} of {len(tasks)} examples)"])))
         return
     example = tasks[example_id]
-    spoken = get_dialect(dialect)
-    sizes = [Size(image.width, image.height) for image in example.question.images]
-    parts = render_prompt(example.question.prompt, spoken, sizes)
-    prompt = "".join(part if isinstance(part, str) else f"[picture {part.image_index}]" for part in parts)
-    answer = spoken.encode(example.truth.answer, sizes)
+    prompt, answer = _in_words(example, dialect)
     if picture is not None:
         from sightline.taskset.draw import draw_example  # noqa: PLC0415
 
@@ -104,6 +112,23 @@ def show(
             print(f"{'drawn':{width}}  {picture}")
 
     emit({"example": plain(example), "prompt": prompt, "answer": answer}, as_json=json, text=text)
+
+
+def _in_words(example: "Example", dialect: str) -> tuple[str, str]:
+    """Prompt and right answer in a dialect. A mask, which none can write, is described instead."""
+    from sightline.dialects import Size, get_dialect  # noqa: PLC0415
+    from sightline.report.prompts import prompt_segments  # noqa: PLC0415
+    from sightline.types import MaskAnswer  # noqa: PLC0415
+
+    question, truth = example.question, example.truth.answer
+    spoken = get_dialect(dialect)
+    segments = prompt_segments(question, None if question.form.shape == "mask" else dialect)
+    prompt = "".join(part if isinstance(part, str) else f"[picture {part}]" for part in segments)
+    if isinstance(truth, MaskAnswer):
+        from sightline.geometry.masks import rle_area  # noqa: PLC0415
+
+        return prompt, f"a mask of {rle_area(truth.rle)} pixels in picture {truth.image_index}"
+    return prompt, spoken.encode(truth, [Size(image.width, image.height) for image in question.images])
 
 
 @app.command()

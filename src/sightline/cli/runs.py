@@ -1,5 +1,6 @@
-"""`predict`, `score`, `report`, and the three in one, `eval`."""
+"""`predict`, `score`, `report`, the three in one, `eval`, and `compare` of two runs."""
 
+import enum
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +13,37 @@ from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from sightline.evaluate.summary import Summary
+    from sightline.evaluate.table import Table
 
-ModelName = Annotated[str, typer.Option("--model", help="A model: center, random, not-visible, copy, difference or oracle.")]
+ModelName = Annotated[
+    str, typer.Option("--model", help="A model: center, random, not-visible, copy, difference, features or oracle.")
+]
 ModelNames = Annotated[list[str], typer.Option("--model", help="A model; give the option again for more.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples of each task set.")]
+
+
+class By(enum.StrEnum):
+    tier = "tier"
+    size = "size"
+    reference = "reference"
+    overlap = "overlap"
+    occlusion = "occlusion"
+    wording = "wording"
+    claims = "claims"
+
+
+class Kind(enum.StrEnum):
+    only_a = "only-a"
+    only_b = "only-b"
+    both_wrong = "both-wrong"
+
+
+class Protocol(enum.StrEnum):
+    ours = "sightline-1"
+    x3_original = "x3-original"
+
+
+Bys = Annotated[list[By] | None, typer.Option("--by", help="Also a table of the results taken apart; may be given again.")]
 
 
 @app.command()
@@ -44,11 +72,41 @@ def score(
     *,
     taskset: Annotated[Path | None, typer.Option(help="Where the run's task set lies now, if it has moved.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Score what is there; the rest is counted as missing.")] = False,
+    by: Bys = None,
+    protocol: Annotated[Protocol, typer.Option(help="x3-original: also by the definitions of the x3 pipeline.")] = Protocol.ours,
     json: Json = False,
 ) -> None:
     """Score a run: scores.jsonl, summary.json and the table."""
     summary = _score(run, taskset=taskset, partial=partial, quiet=json)
-    emit(plain(summary), as_json=json, text=lambda: print_summaries([summary]))
+    if protocol is Protocol.x3_original:
+        _score_x3(run, summary, taskset=taskset, by=by or (), json=json)
+        return
+    emit(plain(summary), as_json=json, text=lambda: print_summaries([summary], by=by or ()))
+
+
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="A scored run.")],
+    run_b: Annotated[Path, typer.Argument(help="Another scored run of the same task set.")],
+    *,
+    listed: Annotated[Kind | None, typer.Option("--list", help="Also the ids that only A, only B or neither has right.")] = None,
+    json: Json = False,
+) -> None:
+    """Which of two runs is better, example by example, and whether that can be chance."""
+    from sightline.evaluate.breakdown import comparison_table  # noqa: PLC0415
+    from sightline.evaluate.compare import compare as pair_up  # noqa: PLC0415
+    from sightline.evaluate.compare import ids_of  # noqa: PLC0415
+
+    found = pair_up(run_a, run_b)
+
+    def text() -> None:
+        _print(comparison_table(found), "outcome")
+        print(f"A - B in percentage points: {found.interval}. p: two-sided, of the same draws; – with fewer than two scenes.")
+        for example_id in ids_of(run_a, run_b, listed.value) if listed is not None else ():
+            print(example_id)
+
+    ids = {"ids": list(ids_of(run_a, run_b, listed.value))} if json and listed is not None else {}
+    emit(plain(found) | ids, as_json=json, text=text)
 
 
 @app.command()
@@ -74,13 +132,14 @@ def evaluate(
     model: ModelNames,
     out: Out,
     limit: Limit = None,
+    by: Bys = None,
     json: Json = False,
 ) -> None:
     """Predict, score and report: every model on every task set, in OUT/{model}/{task set} and OUT/report."""
     summaries, page, skipped = run_all(tasksets, model, out, limit=limit, quiet=json)
 
     def text() -> None:
-        print_summaries(summaries)
+        print_summaries(summaries, by=by or ())
         print(f"report: {page}")
 
     value = {"summaries": plain(summaries), "report": str(page), "skipped": skipped}
@@ -131,16 +190,45 @@ def run_all(
     return summaries, page, skipped
 
 
-def print_summaries(summaries: Sequence["Summary"]) -> None:
-    """One table a task set, a row a model; the interval and n stand below each value, so that the table stays narrow."""
+def print_summaries(summaries: Sequence["Summary"], *, by: Sequence[str] = ()) -> None:
+    """One table a task set, a row a model, and one more for each way `by` of taking the results apart."""
+    from sightline.evaluate.breakdown import breakdown  # noqa: PLC0415
     from sightline.evaluate.table import tables  # noqa: PLC0415
 
     for table in tables(summaries):
-        rows = [
-            (row.model, *(cell.replace(" [", "\n[").replace(" (", "\nn=").rstrip(")") for cell in row.cells)) for row in table.rows
-        ]
-        print_table(table.title, ("model", *table.labels), rows)
+        _print(table, "model")
+    for way in by:
+        for table in breakdown(summaries, way):
+            if table.rows:
+                _print(table, "model")
+            else:
+                print(f"{table.title}: unknown, the data set does not give it (overlap and occlusion need depth and poses).")
     print("Below each value: its 95 % interval (bootstrap over scenes) and n, its denominator. – where it is 0/0.")
+
+
+def _score_x3(run: Path, summary: "Summary", *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
+    """Score by the x3 pipeline's definitions too, and set both side by side."""
+    from sightline.evaluate.x3_compare import compare_protocols  # noqa: PLC0415
+    from sightline.evaluate.x3_original import PROTOCOL, SUMMARY, summarise_x3  # noqa: PLC0415
+
+    original = summarise_x3(run, taskset=taskset, partial=summary.num_missing > 0)
+    lines = compare_protocols(summary, original)
+
+    def text() -> None:
+        if by:
+            print_summaries([summary], by=by)
+        rows = [(line.label, line.ours, line.theirs, line.why) for line in lines]
+        title = f"{summary.run.model} on {summary.run.taskset_name}"
+        print_table(title, ("metric", summary.protocol, PROTOCOL, "why they differ"), rows)
+        print(f"In brackets: the denominator. – is 0/0 or not measured. Written: {run / SUMMARY}")
+
+    emit({"summary": plain(summary), PROTOCOL: plain(original)}, as_json=json, text=text)
+
+
+def _print(table: "Table", first: str) -> None:
+    """Interval and n stand below each value, so that the table stays narrow."""
+    rows = [(row.model, *(cell.replace(" [", "\n[").replace(" (", "\nn=").rstrip(")") for cell in row.cells)) for row in table.rows]
+    print_table(table.title, (first, *table.labels), rows)
 
 
 def _score(run: Path, *, taskset: Path | None = None, partial: bool, quiet: bool) -> "Summary":

@@ -26,7 +26,11 @@ class Dialect(Protocol):
         ...
 
     def instruction(self, form: AnswerForm) -> str:
-        """The sentences that tell the model how to write its answer; they hold `NOT_VISIBLE` exactly if that is offered."""
+        """The sentences that tell the model how to write its answer; they hold `NOT_VISIBLE` exactly if that is offered.
+
+        Raises:
+            InputError: the form asks for a mask, which no text family can write.
+        """
         ...
 
     def point(self, x: float, y: float, picture: Size) -> str:
@@ -38,7 +42,7 @@ class Dialect(Protocol):
         ...
 
     def encode(self, answer: Answer, pictures: Sequence[Size]) -> str:
-        """The text a perfect model would write; `pictures[answer.image_index]` gives the size."""
+        """The text a perfect model would write; `pictures[answer.image_index]` gives the size. Raises InputError for a mask."""
         ...
 
     def decode(self, text: str, form: AnswerForm, pictures: Sequence[Size]) -> Reading:

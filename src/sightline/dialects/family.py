@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sightline.dialects.choice import choice_instruction, encode_choice, no_masks, read_choice
 from sightline.dialects.convention import Size
 from sightline.dialects.reading import Habits, read
-from sightline.types import Answer, AnswerForm, Boxes, NotVisible, Points, Reading
+from sightline.types import Answer, AnswerForm, Boxes, Choice, MaskAnswer, NotVisible, Points, Reading
 
 NOT_VISIBLE = "NOT_VISIBLE"
 Numerals = tuple[str, ...]
@@ -29,6 +30,10 @@ class Family:
     settings: Mapping[str, int | float | str] = field(default_factory=dict)
 
     def instruction(self, form: AnswerForm) -> str:
+        if form.shape == "choice":
+            return choice_instruction(form)
+        if form.shape == "mask":
+            raise no_masks(self.name)
         image = f"image {form.image_index + 1}" if form.image_index else "the image"
         words = self.point_form if form.shape == "point" else self.box_form
         sentence = f"Answer with one {form.shape} in {image}, written as {words}."
@@ -46,11 +51,20 @@ class Family:
         match answer:
             case NotVisible():
                 return NOT_VISIBLE
+            case Choice():
+                return encode_choice(answer)
+            case MaskAnswer():
+                raise no_masks(self.name)
             case Points(points=shapes, image_index=image_index) | Boxes(boxes=shapes, image_index=image_index):
                 picture = pictures[image_index]
                 return self.spell([self.habits.convention.write(shape, picture) for shape in shapes], image_index)
 
     def decode(self, text: str, form: AnswerForm, pictures: Sequence[Size]) -> Reading:
+        match form.shape:
+            case "choice":
+                return read_choice(text, form)
+            case "mask":
+                return Reading(status="unreadable", notes=("no_masks_in_text",))
         return read(text, form, pictures=pictures, habits=self.habits)
 
     def options(self) -> dict[str, int | float | str]:

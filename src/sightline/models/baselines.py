@@ -1,7 +1,7 @@
 """Baselines without weights: what a model must beat before its number means anything.
 
 Each is a function of one question; `Baseline` makes a model of it. They answer in pixels of the picture that is asked about, so for
-a concatenated picture they answer inside its query half.
+a concatenated picture they answer inside its query half. Where a box, a mask or a word is asked, `forms` makes it of their answer.
 """
 
 import hashlib
@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
+from sightline.models.forms import as_asked
 from sightline.models.model import NotApplicable
 from sightline.taskset.store import TaskSet
-from sightline.types import Answer, NotVisible, Panel, Points, Question
+from sightline.types import Answer, Choice, NotVisible, Panel, Points, Question
 
 ASKED_ROLES = ("query", "after")
 REVISION = 1
@@ -47,7 +48,7 @@ class Baseline:
                 )
 
     def answer(self, questions: Sequence[Question], taskset: TaskSet) -> list[Answer]:
-        return [self.function(question, taskset) for question in questions]
+        return [as_asked(self.function(question, taskset), question, asked_panel(question)) for question in questions]
 
 
 def center(question: Question, _taskset: TaskSet) -> Answer:
@@ -57,10 +58,13 @@ def center(question: Question, _taskset: TaskSet) -> Answer:
 
 
 def random_point(question: Question, _taskset: TaskSet) -> Answer:
-    """A uniform point of the view that is asked about, always the same for the same question id."""
+    """A uniform point of the view that is asked about, or one of the offered words; always the same for the same question id."""
     seed = int.from_bytes(hashlib.blake2b(question.id.encode(), digest_size=16).digest(), "big")
+    rng = np.random.default_rng(seed)
+    if question.form.shape == "choice":
+        return Choice(value=question.form.options[int(rng.integers(len(question.form.options)))])
     panel = asked_panel(question)
-    x, y = np.random.default_rng(seed).random(2)
+    x, y = rng.random(2)
     return point_in(panel, float(x) * panel.source.width, float(y) * panel.source.height)
 
 

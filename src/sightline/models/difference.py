@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from sightline.models.baselines import asked_panel, deepest_pixel, point_in
+from sightline.models.baselines import asked_panel, deepest_pixel
+from sightline.models.forms import region_answer
 from sightline.taskset.store import TaskSet
 from sightline.types import Answer, NotVisible, Panel, Question
 
@@ -20,7 +21,7 @@ SETTINGS: dict[str, int | float] = {"min_difference": MIN_DIFFERENCE, "min_pixel
 
 
 def difference(question: Question, taskset: TaskSet) -> Answer:
-    """The deepest pixel of the largest connected region that differs; not visible where nothing does."""
+    """The largest connected region that differs, or its deepest pixel; not visible where nothing does."""
     panel = asked_panel(question)
     after = taskset.read_rgb(panel.source)
     before = taskset.read_rgb(_other_panel(question, panel).source)
@@ -30,7 +31,7 @@ def difference(question: Question, taskset: TaskSet) -> Answer:
     if region is None:
         return NotVisible()
     row, column, _ = deepest_pixel(region)
-    return point_in(panel, column + 0.5, row + 0.5)
+    return region_answer(question, panel, region, pixel=(row, column))
 
 
 def differing_pixels(before: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:

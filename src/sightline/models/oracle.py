@@ -20,8 +20,9 @@ from jaxtyping import Bool, Float
 from sightline.geometry.camera import project, scale_camera, unproject
 from sightline.geometry.points import pixel_indices
 from sightline.geometry.visibility import mask_points, point_visibility
-from sightline.models.baselines import asked_panel, deepest_pixel, point_in
+from sightline.models.baselines import asked_panel, deepest_pixel
 from sightline.models.difference import largest_region
+from sightline.models.forms import region_answer
 from sightline.taskset.store import TaskSet
 from sightline.types import Answer, Camera, NotVisible, Panel, Question
 
@@ -71,14 +72,13 @@ def require_geometry(question: Question) -> str | None:
 
 
 def oracle(question: Question, taskset: TaskSet) -> Answer:
-    """A point well inside the marked surface as the asked view shows it, or not visible."""
+    """The marked surface as the asked view shows it, or a point well inside it, or not visible."""
     asked = asked_panel(question)
     patch = _changed(question, taskset) if question.reference is None else _followed(question, taskset)
     if patch is None:
         return NotVisible()
     row, column, _ = deepest_pixel(patch)
-    height, width = patch.shape
-    return point_in(asked, (column + 0.5) / width * asked.source.width, (row + 0.5) / height * asked.source.height)
+    return region_answer(question, asked, patch, pixel=(row, column))
 
 
 def visible_patch(mask: Bool[np.ndarray, "hr wr"], reference: PosedDepth, asked: PosedDepth) -> Bool[np.ndarray, "ha wa"] | None:

@@ -6,6 +6,7 @@
     runs[i].flags          uint8, bits from the lowest: correct; hit known, hit; dilated known, dilated; said known, said visible;
                            wrong panel
     runs[i].l2             float64: distance to the truth as `Score.l2_norm`, NaN where there is none
+    runs[i].iou            float64: overlap with the truth as `Score.iou`, NaN where there is none
 
 The rows of a task set are contiguous; a run's columns are as long as its task set's.
 """
@@ -39,12 +40,14 @@ class RunColumns:
         self.status: list[int] = []
         self.flags: list[int] = []
         self.l2: list[float] = []
+        self.iou: list[float] = []
 
     def add(self, score: Score | None) -> None:
         """Append the score of the next example, or that there is none."""
         self.status.append(UNSCORED if score is None else STATUSES.index(score.status))
         self.flags.append(0 if score is None else flags(score))
         self.l2.append(float("nan") if score is None or score.l2_norm is None else score.l2_norm)
+        self.iou.append(float("nan") if score is None or score.iou is None else score.iou)
 
     def columns(self) -> dict[str, str]:
         """As the page reads them."""
@@ -52,6 +55,7 @@ class RunColumns:
             "status": pack(np.array(self.status, dtype="<u1")),
             "flags": pack(np.array(self.flags, dtype="<u1")),
             "l2": pack(np.array(self.l2, dtype="<f8")),
+            "iou": pack(np.array(self.iou, dtype="<f8")),
         }
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sightline.geometry.masks import decode_mask, rle_area
 from sightline.report.markup import shorten, show_hidden
+from sightline.report.outlines import outline_path
 from sightline.report.pictures import picture_name, preview_size
 from sightline.report.prompts import prompt_segments
-from sightline.types import Answer, Boxes, Example, NotVisible, Points, Prediction, Question, Score
+from sightline.types import Answer, Boxes, Choice, Example, MaskAnswer, NotVisible, Points, Prediction, Question, Score
 
 
 def example_detail(example: Example, dialects: Sequence[str | None]) -> dict[str, Any]:
@@ -55,14 +57,19 @@ def prediction_detail(prediction: Prediction, score: Score | None) -> dict[str, 
 
 
 def answer_detail(answer: Answer) -> dict[str, Any]:
-    """An answer as points and boxes of one picture; `image` is -1 for "not visible"."""
+    """An answer as points, boxes and the outline of a mask in one picture, or as a word; `image` is -1 where it is no place."""
+    nothing = {"image": -1, "points": [], "boxes": [], "outline": "", "pixels": 0, "word": "", "not_visible": False}
     match answer:
         case Points(points=points, image_index=image):
-            return {"image": image, "points": points, "boxes": [], "not_visible": False}
+            return nothing | {"image": image, "points": points}
         case Boxes(boxes=boxes, image_index=image):
-            return {"image": image, "points": [], "boxes": boxes, "not_visible": False}
+            return nothing | {"image": image, "boxes": boxes}
+        case MaskAnswer(rle=rle, image_index=image):
+            return nothing | {"image": image, "outline": outline_path(decode_mask(rle)), "pixels": rle_area(rle)}
+        case Choice(value=word):
+            return nothing | {"word": show_hidden(word)}
         case NotVisible():
-            return {"image": -1, "points": [], "boxes": [], "not_visible": True}
+            return nothing | {"not_visible": True}
 
 
 def mask_ids(example: Example) -> tuple[str, ...]:
@@ -118,4 +125,5 @@ def _score(score: Score) -> dict[str, Any]:
         "l2_px": score.l2_px,
         "l2_norm": score.l2_norm,
         "l2_over_size": score.l2_over_size,
+        "iou": score.iou,
     }

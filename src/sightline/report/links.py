@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from sightline.evaluate.metrics import SUCCESS_NORM
+from sightline.evaluate.metrics import NATURAL_ABSENCES, SUCCESS_NORM
+from sightline.evaluate.overlaps import ACCEPTED_IOU
 
 Conditions = Mapping[str, str]
 
@@ -25,6 +26,8 @@ VISIBLE, ABSENT = {"truth": "visible"}, {"truth": "absent"}
 SAID_ABSENT = {"said": "absent"}
 RIGHTLY_ABSENT = ABSENT | SAID_ABSENT
 POINTED = Behind({"pointed": "1"}, {"pointed": "1"})
+NATURAL = {"tier": ",".join(NATURAL_ABSENCES)}
+OVERLAP = {"iou": "0"}
 
 BEHIND: dict[str, Behind] = {
     "joint_accuracy": Behind({}, {"right": "1"}),
@@ -37,6 +40,9 @@ BEHIND: dict[str, Behind] = {
     "not_visible_f1": Behind({"either": "absent"}, RIGHTLY_ABSENT),
     "balanced_accuracy": Behind({}, {"claim": "1"}),
     "visible_false_negative_rate": Behind(VISIBLE, VISIBLE | SAID_ABSENT),
+    "absent_only": Behind(NATURAL, NATURAL | SAID_ABSENT),
+    "acc_iou_050": Behind(OVERLAP, {"iou": str(ACCEPTED_IOU)}),
+    **{f"iou_{kind}": Behind(OVERLAP, OVERLAP) for kind in ("mean", "std", "median")},
     **{name: Behind(VISIBLE, VISIBLE | {"within": str(limit)}) for name, limit in SUCCESS_NORM.items()},
     **{f"{name}_{kind}": POINTED for name in ("l2_norm", "l2_over_size") for kind in ("mean", "std", "median")},
 }

@@ -56,7 +56,7 @@ def _tables(collection: Collection, answered: AnsweredSet, summaries: Mapping[Pa
     size = f"{_count(first.num_examples, 'example')} in {_count(first.num_groups, 'scene')}"
     about = f"{manifest.task}, {manifest.split}: {size}"
     headline = HEADLINE.get(manifest.task, ("joint_accuracy",))
-    rest = [name for name in LABELS if not name.startswith("num_") and name not in headline]
+    rest = [name for name in LABELS if name not in headline and all(_applies(name, summary) for summary in of_set)]
     tiers = sorted({tier for summary in of_set for tier in summary.tiers})
 
     def table(columns: Sequence[Column]) -> Html:
@@ -70,6 +70,13 @@ def _tables(collection: Collection, answered: AnsweredSet, summaries: Mapping[Pa
         _folded("More metrics", table([_metric_column(name) for name in rest])),
         _folded("Statuses", table([_metric_column(f"num_{status}", title=status) for status in STATUSES])),
     )
+
+
+def _applies(name: str, summary: Summary) -> bool:
+    """Whether it is a metric that means something in the task: an overlap does only where boxes or masks are asked."""
+    if name.startswith("num_"):
+        return False
+    return not name.startswith(("iou_", "acc_iou_")) or summary.metrics[name].n > 0
 
 
 def _metric_column(name: str, *, title: str | None = None) -> Column:

@@ -31,5 +31,7 @@ def _plain(part: Part) -> str | int:
             return f"the point ({x:g}, {y:g}) px of picture {index}"
         case BoxPart(box=box, image_index=index):
             return f"the box ({', '.join(f'{edge:g}' for edge in box)}) px of picture {index}"
+        case AnswerForm(shape="choice", options=options):
+            return f"\n[to answer: {' or '.join(show_hidden(option) for option in options)}]"
         case AnswerForm(shape=shape, image_index=index, offers_not_visible=offers):
             return f"\n[to answer: a {shape} in picture {index}{', or not visible' if offers else ''}]"

@@ -38,4 +38,48 @@ def _difference() -> "Task":
     return difference
 
 
+def _yes_no() -> "Task":
+    from sightline.tasks.variants import yes_no  # noqa: PLC0415
+
+    return yes_no
+
+
+def _box_target() -> "Task":
+    from sightline.tasks.variants import box_target  # noqa: PLC0415
+
+    return box_target
+
+
+def _mask_target() -> "Task":
+    from sightline.tasks.variants import mask_target  # noqa: PLC0415
+
+    return mask_target
+
+
+def _jittered() -> "Task":
+    from sightline.tasks.edits import jittered  # noqa: PLC0415
+
+    return jittered
+
+
+def _shifted() -> "Task":
+    from sightline.tasks.edits import shifted  # noqa: PLC0415
+
+    return shifted
+
+
+def _distracted() -> "Task":
+    from sightline.tasks.edits import distracted  # noqa: PLC0415
+
+    return distracted
+
+
 TASKS: "dict[str, Callable[[], Task]]" = {"t1_multi": _multi, "t1_concat": _concat, "t2a": _missing, "t2b": _difference}
+VARIANTS: "dict[str, Callable[[], Task]]" = {
+    "t2a_yesno": _yes_no,
+    "t2b_box": _box_target,
+    "t2b_mask": _mask_target,
+    "t2b_jitter": _jittered,
+    "t2b_shift": _shifted,
+    "t2b_distractor": _distracted,
+}

@@ -20,7 +20,7 @@ from sightline.tasks.crossview import (
 )
 from sightline.tasks.pictures import Studio, derived_path
 from sightline.tasks.seen import SeenScene
-from sightline.tasks.wording import prompt, wordings
+from sightline.tasks.wording import prompt, worded, wordings
 from sightline.types import AnswerForm, Example, LedgerEntry, PointPart, Question
 
 
@@ -39,17 +39,19 @@ def concat(scene: SeenScene, studio: Studio, options: CrossViewOptions) -> Itera
 def _multi(pair: Pair, studio: Studio, options: CrossViewOptions) -> Example:
     example_id = pair.id("t1_multi")
     form = AnswerForm(shape="point", image_index=1, offers_not_visible=True)
+    values = {"mark": wordings()["marks"][options.mark], "answer": form}
     question = Question(
         id=example_id,
         task="t1_multi",
-        prompt=prompt("t1_multi", {"mark": wordings()["marks"][options.mark], "answer": form}),
+        prompt=prompt("t1_multi", values),
         images=(marked(pair.seen, pair.reference, studio, options), pair.query.image),
         panels=(panel("reference", 0, pair.reference), panel("query", 1, pair.query)),
         reference=shown_object(pair.reference, example_id, options),
     )
-    if pair.tier != "V":
-        return example(pair, question, absent_truth(1))
-    return example(pair, question, visible_truth(pair.query, example_id, options, image_index=1, panel_index=1))
+    truth = absent_truth(1)
+    if pair.tier == "V":
+        truth = visible_truth(pair.query, example_id, options, image_index=1, panel_index=1)
+    return worded(example(pair, question, truth), values, options)
 
 
 def _concat(pair: Pair, studio: Studio, options: CrossViewOptions) -> Example:
@@ -59,15 +61,17 @@ def _concat(pair: Pair, studio: Studio, options: CrossViewOptions) -> Example:
     picture = studio.beside(path, a.view.image, b.view.image)
     shown = shown_object(a, example_id, options)
     form = AnswerForm(shape="point", image_index=0, offers_not_visible=True)
+    values = {"point": PointPart(x=shown.point[0], y=shown.point[1], image_index=0), "answer": form}
     seam = a.image.width
     question = Question(
         id=example_id,
         task="t1_concat",
-        prompt=prompt("t1_concat", {"point": PointPart(x=shown.point[0], y=shown.point[1], image_index=0), "answer": form}),
+        prompt=prompt("t1_concat", values),
         images=(picture,),
         panels=(panel("reference", 0, a), panel("query", 0, b, x=seam)),
         reference=shown,
     )
-    if pair.tier != "V":
-        return example(pair, question, absent_truth(1))
-    return example(pair, question, visible_truth(b, example_id, options, image_index=0, panel_index=1, x=seam))
+    truth = absent_truth(1)
+    if pair.tier == "V":
+        truth = visible_truth(b, example_id, options, image_index=0, panel_index=1, x=seam)
+    return worded(example(pair, question, truth), values, options)

@@ -41,7 +41,8 @@ Outcome = Example | LedgerEntry
 
 class CrossViewOptions(Record):
     """How pairs are chosen and shown. `mask` chooses the mask that is marked and that the true point is taken from; both masks are
-    stored for scoring. `seed` keys all randomness together with the example id."""
+    stored for scoring. `wording` is the question's place in the task's list of wordings, the first one, or one drawn for each
+    example (`mixed`). `seed` keys all randomness together with the example id."""
 
     pairs: Literal["anchor", "all"] = "anchor"
     anchor_k: int = 1
@@ -50,6 +51,7 @@ class CrossViewOptions(Record):
     mask: Literal["exact", "dilated"] = "exact"
     min_area: float = 0.0005
     seed: int = 0
+    wording: int | Literal["first", "mixed"] = "first"
 
 
 def example_rng(seed: int, example_id: str) -> np.random.Generator:
@@ -65,7 +67,12 @@ def order_key(seed: int, name: str) -> bytes:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pair:
-    """One object in a reference view that shows it and a query view that does or does not. `tier` is "V" or that of the absence."""
+    """One object in a reference view that shows it and a query view that does or does not. `tier` is "V" or that of the absence.
+
+    `slices`, shares from 0 to 1: `reference_area` and `query_area` of the picture that the object covers; with depth and poses also
+    `covisible` and `occluded`, of the object's surface as the reference shows it: what the query shows too, and what lies in its
+    frame but behind something nearer (the rest is out of frame, or has no depth).
+    """
 
     scene: SeenScene
     seen: SeenObject
@@ -103,6 +110,7 @@ def _pair(scene: SeenScene, seen: SeenObject, a: SeenView, b: SeenView, *, studi
     slices = {"reference_area": round(a.area, 6), "query_area": round(b.area, 6)}
     if found is not None:
         slices["covisible"] = round(float(np.mean(found.visible)), 6)
+        slices["occluded"] = round(float(np.mean(found.occluded)), 6)
     if b.state == "visible":
         return Pair(scene=scene, seen=seen, reference=a, query=b, tier="V", slices=slices)
     if found is not None and slices["covisible"] >= COVISIBLE:
@@ -125,7 +133,8 @@ def _absence_tier(scene: SeenScene, seen: SeenObject, b: SeenView, found: PointV
 
 
 def example(pair: Pair, question: Question, truth: Truth, *, tier: str | None = None) -> Example:
-    """The example of a pair, with the pair's scene, object and slices."""
+    """The example of a pair, with the pair's scene, object and slices; of these a query from another scene (N0) has only the
+    reference's. Where the object was painted away (N4) they say how large and how visible it would be."""
     return Example(
         question=question,
         truth=truth,
@@ -134,7 +143,7 @@ def example(pair: Pair, question: Question, truth: Truth, *, tier: str | None = 
         tier=tier or pair.tier,
         object_id=pair.seen.object.object_id,
         label=pair.seen.object.label,
-        slices=pair.slices,
+        slices={"reference_area": pair.slices["reference_area"]} if tier == "N0" else pair.slices,
     )
 
 
@@ -193,6 +202,13 @@ def removed_panel(role: Literal["query", "after"], image_index: int, view: SeenV
     )
 
 
+def control_panel(image_index: int, view: SeenView, image: ImageRef) -> Panel:
+    """A query panel that shows the view with a place beside the object painted away; its depth there is not known."""
+    return Panel(
+        role="query", image_index=image_index, source=image, view_id=f"{view.view_id}_control", camera=view.camera, depth=None
+    )
+
+
 def visible_truth(
     query: SeenView, example_id: str, options: CrossViewOptions, *, image_index: int, panel_index: int, x: int = 0
 ) -> Truth:
@@ -220,7 +236,16 @@ def removed_image(view: SeenView, studio: Studio) -> ImageRef:
     """
     if view.view.inpainted is None:
         raise InputError(f"{view.view.image}: there is no inpainted picture beside it.")
-    image = studio.original(view.view.inpainted)
+    return painted_image(view, view.view.inpainted, studio)
+
+
+def painted_image(view: SeenView, path: str, studio: Studio) -> ImageRef:
+    """The picture at `path`, which is the view with something painted away.
+
+    Raises:
+        InputError: no such file, another size, or no pixel differs from the original.
+    """
+    image = studio.original(path)
     if (image.width, image.height) != (view.image.width, view.image.height):
         raise InputError(
             f"{image.path}: {image.width}x{image.height}, but {view.image.path} is {view.image.width}x{view.image.height}."

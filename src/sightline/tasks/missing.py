@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, zip_longest
 
 import numpy as np
+from jaxtyping import Bool
 
 from sightline.errors import InputError
 from sightline.geometry.masks import decode_mask
@@ -19,9 +20,11 @@ from sightline.tasks.crossview import (
     Outcome,
     Pair,
     absent_truth,
+    control_panel,
     example,
     marked,
     order_key,
+    painted_image,
     pairs,
     panel,
     removed_image,
@@ -30,8 +33,8 @@ from sightline.tasks.crossview import (
     visible_truth,
 )
 from sightline.tasks.pictures import Studio
-from sightline.tasks.seen import SeenScene
-from sightline.tasks.wording import prompt, wordings
+from sightline.tasks.seen import SeenScene, SeenView, read_view_mask
+from sightline.tasks.wording import prompt, worded, wordings
 from sightline.types import AnswerForm, ImageRef, LedgerEntry, Panel, Question, View
 
 NEGATIVE_TIERS = ("N1", "N2", "N12", "N3", "N4", "N0")
@@ -66,6 +69,11 @@ def missing(scene: SeenScene, studio: Studio, options: CrossViewOptions) -> Iter
             continue
         visible.append(own)
         visible.extend(_elsewhere_removed(pair, studio))
+        control = _control(pair, studio)
+        if isinstance(control, LedgerEntry):
+            yield control
+        elif control is not None:
+            visible.append(control)
         try:
             image = removed_image(pair.query, studio)
         except InputError as error:
@@ -107,10 +115,10 @@ def _elsewhere_removed(pair: Pair, studio: Studio) -> Iterator[Candidate]:
     for other, view in pair.scene.others_at(pair.query.view.frame_id, pair.seen):
         if view.state != "visible" or not view.view.inpainted or view.mask.shape != pair.query.mask.shape:
             continue
-        painted = decode_mask(view.rle_dilated) if view.rle_dilated else view.mask
-        if np.any(painted & pair.query.mask):
-            continue
         try:
+            painted = _painted(view, studio)
+            if np.any(painted & pair.query.mask):
+                continue
             image = removed_image(view, studio)
         except InputError:
             continue  # reported where this view is a query or a Task 2B picture itself
@@ -121,6 +129,29 @@ def _elsewhere_removed(pair: Pair, studio: Studio) -> Iterator[Candidate]:
                 name=f"VC_uid_{other.object.object_id}",
                 show=lambda v=view, i=image: (i, removed_panel("query", 1, v, i)),
             )
+
+
+def _painted(view: SeenView, studio: Studio) -> Bool[np.ndarray, "h w"]:
+    """All that is painted away in the view's inpainted picture."""
+    if view.view.painted is not None:
+        return read_view_mask(view.view.painted, view.image, studio)
+    return decode_mask(view.rle_dilated) if view.rle_dilated else view.mask
+
+
+def _control(pair: Pair, studio: Studio) -> Candidate | LedgerEntry | None:
+    """A visible control: the query with a random-shaped place painted away, which must leave the object as it is."""
+    query = pair.query
+    if query.view.control is None:
+        return None
+    unit = f"{pair.id('t2a')}/VC_control"
+    try:
+        image = painted_image(query, query.view.control, studio)
+    except InputError as error:
+        return LedgerEntry(unit=unit, reason="control_unusable", detail=str(error), path=query.view.control)
+    changed = (studio.rgb(query.view.image) != studio.rgb(query.view.control)).any(axis=2)
+    if np.any(changed & query.mask):
+        return LedgerEntry(unit=unit, reason="control_unusable", detail="it changes the object itself", path=query.view.control)
+    return Candidate(pair=pair, tier="VC", name="VC_control", show=lambda: (image, control_panel(1, query, image)))
 
 
 def _other_scene(scene: SeenScene, visible: list[Candidate], studio: Studio, options: CrossViewOptions) -> Iterator[Candidate]:
@@ -164,16 +195,14 @@ def _example(candidate: Candidate, studio: Studio, options: CrossViewOptions) ->
         image, query = candidate.show()
     except InputError as error:
         return LedgerEntry(unit=candidate.id, reason="unreadable", detail=str(error))
+    values = {
+        "mark": wordings()["marks"][options.mark],
+        "answer": AnswerForm(shape="point", image_index=1, offers_not_visible=True),
+    }
     question = Question(
         id=candidate.id,
         task="t2a",
-        prompt=prompt(
-            "t2a",
-            {
-                "mark": wordings()["marks"][options.mark],
-                "answer": AnswerForm(shape="point", image_index=1, offers_not_visible=True),
-            },
-        ),
+        prompt=prompt("t2a", values),
         images=(marked(pair.seen, pair.reference, studio, options), image),
         panels=(panel("reference", 0, pair.reference), query),
         reference=shown_object(pair.reference, candidate.id, options),
@@ -182,4 +211,4 @@ def _example(candidate: Candidate, studio: Studio, options: CrossViewOptions) ->
         truth = visible_truth(pair.query, candidate.id, options, image_index=1, panel_index=1)
     else:
         truth = absent_truth(1)
-    return example(pair, question, truth, tier=candidate.tier)
+    return worded(example(pair, question, truth, tier=candidate.tier), values, options)

@@ -18,7 +18,8 @@ from sightline import media, png
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.geometry.boxes import mask_to_box
-from sightline.types import DepthRef, ImageRef
+from sightline.geometry.masks import encode_mask, mask_id
+from sightline.types import DepthRef, ImageRef, MaskRle
 
 Mark = Literal["overlay", "box", "contour", "point"]
 RED = (255, 0, 0)
@@ -45,6 +46,14 @@ class Studio:
         self._encoded: dict[str, bytes] = {}
         self._strips: OrderedDict[tuple[str, int], png.Strip] = OrderedDict()
         self._used_once: set[str] = set()
+        self.made_masks: dict[str, MaskRle] = {}
+
+    def keep_mask(self, mask: Bool[np.ndarray, "h w"]) -> str:
+        """Hold a mask that no file of the scene has (of a changed picture) for the builder; returns its hash."""
+        rle = encode_mask(mask)
+        name = mask_id(rle)
+        self.made_masks[name] = rle
+        return name
 
     def rgb(self, path: str) -> UInt8[np.ndarray, "h w 3"]:
         """The pixels of an original, decoded once while they stay among the recent ones, under however many names it stands."""

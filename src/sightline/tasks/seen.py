@@ -103,11 +103,11 @@ def see_scene(scene: Scene, studio: Studio, *, elsewhere: Elsewhere, min_area: f
 def _see_view(view: View, studio: Studio, min_area: float, unit: str, ledger: list[LedgerEntry]) -> SeenView:
     assert view.mask is not None
     image = studio.original(view.image)
-    mask = _read_mask(view.mask, image, studio)
+    mask = read_view_mask(view.mask, image, studio)
     dilated = None
     if view.mask_dilated:
         try:
-            dilated = _read_mask(view.mask_dilated, image, studio)
+            dilated = read_view_mask(view.mask_dilated, image, studio)
         except InputError as error:
             ledger.append(
                 LedgerEntry(unit=unit, reason="dilated_mask_unusable", detail=str(error), action="altered", path=view.mask_dilated)
@@ -143,7 +143,12 @@ def _check_depth(depth: DepthRef, image: ImageRef, studio: Studio) -> None:
         )
 
 
-def _read_mask(path: str, image: ImageRef, studio: Studio) -> Bool[np.ndarray, "h w"]:
+def read_view_mask(path: str, image: ImageRef, studio: Studio) -> Bool[np.ndarray, "h w"]:
+    """A mask of a picture.
+
+    Raises:
+        FileNotFoundError, InputError: no such file, unreadable, or of another size than the picture.
+    """
     mask = media.read_mask(inside(studio.root, path))
     if mask.shape != (image.height, image.width):
         raise InputError(

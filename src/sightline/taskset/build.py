@@ -41,7 +41,7 @@ Progress = Callable[[str, int, int], None]  # split, scenes done, scenes in all
 
 
 class BuildRequest(Record):
-    """What to build. `tasks` are names of `sightline.tasks.TASKS`."""
+    """What to build. `tasks` are names of `sightline.tasks.TASKS` or `VARIANTS`."""
 
     reader: str
     root: str
@@ -107,7 +107,7 @@ def _stage(request: BuildRequest, out: Path, split: str, *, workers: int, on_pro
     reader = READERS[request.reader][0]()(Path(request.root), split)
     source, source_key = fingerprint_source(reader.root / split)
     recipe = _recipe(request, split)
-    complete = {task: _complete(out / f"{task}-{split}", recipe, source) for task in request.tasks}
+    complete = {task: find_complete(out / f"{task}-{split}", recipe, source) for task in request.tasks}
     missing = tuple(task for task in request.tasks if complete[task] is None)
     if missing:
         plan = Plan(recipe=recipe, tasks=missing, package_version=sightline.__version__, source=source_key, num_scenes=len(reader))
@@ -165,7 +165,7 @@ def _files(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
                 yield f"{prefix}{entry.name}", entry.stat()
 
 
-def _complete(folder: Path, recipe: dict[str, Any], source: str) -> Manifest | None:
+def find_complete(folder: Path, recipe: dict[str, Any], source: str) -> Manifest | None:
     """The manifest of a task set built before, None if there is none.
 
     Raises:

@@ -20,13 +20,13 @@ def draw_example(taskset: TaskSet, example: Example, path: Path) -> None:
     """Write a PNG of the example to `path`."""
     pictures = [taskset.read_rgb(image).copy() for image in example.question.images]
     truth = example.truth
-    if isinstance(truth.answer, Points) and truth.mask is not None:
+    if truth.mask is not None:
         panel = example.question.panels[truth.panel_index]
-        canvas = pictures[truth.answer.image_index]
+        canvas = pictures[panel.image_index]
         mask = taskset.read_mask(truth.mask)
         contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(panel.x, panel.y))
         cv2.drawContours(canvas, contours, -1, TRUTH, 2)
-        for x, y in truth.answer.points:
+        for x, y in truth.answer.points if isinstance(truth.answer, Points) else ():
             cv2.circle(canvas, (int(x), int(y)), 7, RIM, -1)
             cv2.circle(canvas, (int(x), int(y)), 5, TRUTH, -1)
     row: UInt8[np.ndarray, "h w 3"] = pictures[0]

@@ -53,20 +53,22 @@ def lint(reader_name: str, root: Path, *, on_progress: Callable[[str, int, int],
 
 
 def _companions(seen: SeenScene, studio: Studio) -> list[LedgerEntry]:
-    """Problems of the inpainted pictures and their depth, which reading the views does not show."""
+    """Problems of the painted pictures and their depth, which reading the views does not show."""
     problems = []
     for item in seen.objects:
         for view in item.views:
             unit = f"{item.unit}/{view.view_id}"
             size = (view.image.height, view.image.width)
-            if view.view.inpainted is not None:
+            for path in (view.view.inpainted, view.view.control, view.view.painted):
+                if path is None:
+                    continue
                 try:
-                    image = studio.original(view.view.inpainted)
+                    image = studio.original(path)
                     if (image.height, image.width) != size:
                         detail = f"{image.width}x{image.height} beside {view.image.width}x{view.image.height}"
                         problems.append(LedgerEntry(unit=unit, reason="size_mismatch", detail=detail, path=image.path))
                 except InputError as error:
-                    problems.append(LedgerEntry(unit=unit, reason="unreadable", detail=str(error), path=view.view.inpainted))
+                    problems.append(LedgerEntry(unit=unit, reason="unreadable", detail=str(error), path=path))
             if view.view.inpainted_depth is not None:
                 ref = DepthRef(root="data", path=view.view.inpainted_depth, metres_per_unit=view.view.metres_per_unit)
                 try:

@@ -21,7 +21,7 @@ import msgspec
 from sightline.datasets import READERS, Reader
 from sightline.files import inside, sync_folder, write_json
 from sightline.geometry.masks import mask_id
-from sightline.tasks import TASKS
+from sightline.tasks import TASKS, VARIANTS
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.tasks.pictures import Studio
 from sightline.tasks.seen import SeenScene, see_scene
@@ -64,7 +64,7 @@ class ShardBuilder:
         """Build shard number `shard` from scenes `first` to `last` - 1 and record it as done."""
         examples = dict.fromkeys(self.job.tasks, 0)
         with ExitStack() as stack:
-            writers = {task: stack.enter_context(_TaskWriter(self.staging / task, shard)) for task in self.job.tasks}
+            writers = {task: stack.enter_context(TaskWriter(self.staging / task, shard)) for task in self.job.tasks}
             for index in range(first, last):
                 studio = Studio(self.root)
                 seen = see_scene(
@@ -79,12 +79,12 @@ class ShardBuilder:
         write_json(self.staging / "done" / f"{shard:05d}.json", done)
         return done
 
-    def _run(self, task: str, writer: "_TaskWriter", seen: SeenScene, studio: Studio) -> int:
+    def _run(self, task: str, writer: "TaskWriter", seen: SeenScene, studio: Studio) -> int:
         rles = {mask_id(rle): rle for item in seen.objects for view in item.views for rle in (view.rle, view.rle_dilated) if rle}
         for entry in seen.ledger:
             writer.drop(entry)
         count = 0
-        for outcome in TASKS[task]()(seen, studio, self.job.options):
+        for outcome in (TASKS | VARIANTS)[task]()(seen, studio, self.job.options):
             if isinstance(outcome, LedgerEntry):
                 writer.drop(outcome)
             else:
@@ -98,7 +98,7 @@ class ShardBuilder:
         return (self.scene(index) for index in ((start + step) % count for step in range(count)) if index != here)
 
 
-class _TaskWriter:
+class TaskWriter:
     """The open files of one shard of one task; everything is on disk when it closes without an error."""
 
     def __init__(self, folder: Path, shard: int) -> None:
@@ -115,7 +115,7 @@ class _TaskWriter:
         self.seen_masks: set[str] = set()
         self.seen_media: set[Path] = set()
 
-    def __enter__(self) -> "_TaskWriter":
+    def __enter__(self) -> "TaskWriter":
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -138,7 +138,7 @@ class _TaskWriter:
         for name in (question.reference.mask if question.reference else None, truth.mask, truth.mask_dilated):
             if name is not None and name not in self.seen_masks:
                 self.seen_masks.add(name)
-                self._line("masks", StoredMask(id=name, rle=rles[name]))
+                self._line("masks", StoredMask(id=name, rle=rles[name] if name in rles else studio.made_masks[name]))
         for image in question.images:
             path = inside(self.media, image.path)
             if image.root == "media" and path not in self.seen_media:

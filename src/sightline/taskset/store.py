@@ -55,6 +55,21 @@ class StoredMask(Record):
     rle: MaskRle
 
 
+class Index:
+    """The columns of an `index.parquet`; a column is read when it is first asked for, so that a look-up of ids stays small."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._columns: dict[str, list[Any]] = {}
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self._columns:
+            import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s that `--help` should not pay
+
+            self._columns[name] = pq.read_table(self.path, columns=[name]).column(0).to_pylist()
+        return self._columns[name]
+
+
 class TaskSet:
     """A complete task set. Indexing takes a position or an example id.
 
@@ -106,11 +121,18 @@ class TaskSet:
                     yield decoder.decode(line)
 
     @cached_property
-    def index(self) -> dict[str, list[Any]]:
-        """The columns of `index.parquet`."""
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s that `--help` should not pay
+    def index(self) -> "Index":
+        """The columns of `index.parquet`, by name."""
+        return Index(self.path / "index.parquet")
 
-        return pq.read_table(self.path / "index.parquet").to_pydict()
+    def slice_values(self, name: str) -> Float[np.ndarray, " n"]:
+        """The number `name` in the slices of every example, in stored order; nan where an example has none."""
+        import pyarrow.compute as pc  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        slices = pq.read_table(self.path / "index.parquet", columns=["slices"])["slices"]
+        values = pc.map_lookup(slices, query_key=name, occurrence="first")  # pyright: ignore[reportAttributeAccessIssue]
+        return values.to_numpy().astype(np.float64)
 
     @cached_property
     def _positions(self) -> dict[str, int]:

@@ -43,7 +43,7 @@
     const active = Object.keys(FILTERS).filter((key) => state[key]);
     container.replaceChildren(
       ...active.map((key) => {
-        const words = { 1: "yes", 0: "no" }[key === "within" || key === "q" ? "" : state[key]] || state[key];
+        const words = { 1: "yes", 0: "no" }[["within", "iou", "q"].includes(key) ? "" : state[key]] || state[key];
         return h("button.condition", { type: "button", title: "drop this condition", onclick: () => drop([key]) }, `${FILTERS[key]}: ${words} ×`);
       }),
       ...(active.length > 1 ? [h("button.condition.clear", { type: "button", onclick: () => drop(active) }, "show all")] : []),

@@ -31,7 +31,7 @@
 
   function exampleFacts(rows, set, row, example) {
     const truth = example.truth;
-    const where = [...truth.points.map(pair), ...truth.boxes.map(pair)].join(", ");
+    const where = place(truth);
     const accepted = truth.mask ? `, accepted on its mask${truth.dilated ? " (dashed: dilated mask)" : ""}` : "";
     return [
       ["id", rows.ids[row]],
@@ -39,7 +39,7 @@
       ["scene", rows.groups[rows.group[row]]],
       ["object", example.label ? `${example.object} (${example.label})` : example.object],
       ["tier", rows.tiers[rows.tier[row]]],
-      ["truth", truth.visible ? `${where} px of picture ${truth.image}${accepted}` : "not visible"],
+      ["truth", truth.word || (truth.visible ? `${where} px of picture ${truth.image}${accepted}` : "not visible")],
       ["views", example.panels.map((panel) => `${panel.role} ${panel.view || "?"} at ${pair([panel.x, panel.y])} of picture ${panel.image}`).join("; ")],
       ...(example.reference ? [["reference", `${pair(example.reference.point)} px of picture ${example.reference.image}`]] : []),
       ...Object.entries(example.slices).map(([name, value]) => [name, String(value)]),
@@ -70,8 +70,7 @@
 
   function answerFacts(prediction) {
     const { answer: read, score, notes } = prediction;
-    const where = read ? [...read.points.map(pair), ...read.boxes.map(pair)].join(", ") : "";
-    const made = read ? (read.not_visible ? "not visible" : `${where} px of picture ${read.image}`) : "nothing";
+    const made = read ? (read.not_visible ? "not visible" : read.word || `${place(read)} px of picture ${read.image}`) : "nothing";
     const outcome = score && [
       score.hit !== null && (score.hit ? "hit" : "miss"),
       score.hit_dilated !== null && (score.hit_dilated ? "hit on the dilated mask" : "miss on the dilated mask"),
@@ -80,14 +79,20 @@
     ].filter(Boolean).join(", ");
     return [
       ["read as", `${prediction.status}: ${made}`],
-      ["found", prediction.num_found === 1 ? "1 point or box" : `${prediction.num_found} points or boxes`],
+      ["found", prediction.num_found === 1 ? "1 answer" : `${prediction.num_found} answers`],
       ...(notes.length ? [["notes", notes.join(", ")]] : []),
       ...(outcome ? [["outcome", outcome]] : []),
+      ...(score && score.iou !== null ? [["overlap", `${number(score.iou, 3)} (IoU; at least 0.5 is a hit)`]] : []),
       ...(score && score.l2_px !== null
         ? [["distance", `${number(score.l2_px)} px (line to T), ${number(score.l2_norm, 3)} of the picture` +
             (score.l2_over_size === null ? "" : `, ${number(score.l2_over_size, 2)} of the object's size`)]]
         : []),
     ];
+  }
+
+  // Points and boxes by their numbers, a mask by its size.
+  function place({ points, boxes, outline, pixels }) {
+    return [...points.map(pair), ...boxes.map(pair), ...(outline ? [`mask of ${pixels}`] : [])].join(", ");
   }
 
   function facts(pairs) {

@@ -63,6 +63,7 @@
     const kind = `run-${number % NUM_COLOURS}`;
     const target = example.truth.image === imageIndex ? example.truth.points[0] : undefined;
     for (const box of answer.boxes) outline(lines, rectangle(box), kind);
+    if (answer.outline) outline(lines, answer.outline, kind);
     const points = answer.points.length ? answer.points : answer.boxes.map(centre);
     for (const point of points) {
       if (target && shows("line")) {

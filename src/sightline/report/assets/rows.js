@@ -22,6 +22,7 @@
       run.status = column(Uint8Array, run.status);
       run.flags = column(Uint8Array, run.flags);
       run.l2 = column(Float64Array, run.l2);
+      run.iou = column(Float64Array, run.iou);
       run.texts = null;
       rows.sets[run.set].runs.push(run);
     }
@@ -46,11 +47,12 @@
     const statuses = state.status && new Set(state.status.split(",").map((name) => rows.statuses.indexOf(name)));
     const within = state.within === undefined ? Infinity : Number(state.within);
     const pointed = state.pointed || state.within;
+    const overlap = state.iou === undefined ? null : Number(state.iou); // an overlap that is not known is below every bound
     const about = state.claim || state.either || state.joint;
-    if (!mask && !statuses && !pointed && !about && !state.model) return null;
+    if (!mask && !statuses && !pointed && overlap === null && !about && !state.model) return null;
     return (run, at, visible) =>
       run.status[at] !== UNSCORED && (run.flags[at] & mask) === value && (!statuses || statuses.has(run.status[at])) &&
-      (!pointed || run.l2[at] < within) && (!about || claims(state, run.flags[at], visible));
+      (!pointed || run.l2[at] < within) && (overlap === null || run.iou[at] >= overlap) && (!about || claims(state, run.flags[at], visible));
   }
 
   // Conditions on the truth and the claim together: the claim is right (or not); it is hit where it is visible
@@ -74,7 +76,7 @@
   function select(rows, state) {
     const found = [];
     const group = state.scene === undefined ? -1 : rows.groups.indexOf(state.scene);
-    const tier = state.tier === undefined ? -1 : rows.tiers.indexOf(state.tier);
+    const tiers = state.tier && new Set(state.tier.split(",").map((name) => rows.tiers.indexOf(name)));
     const truth = { visible: 1, absent: 0 }[state.truth];
     const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
     const did = outcome(rows, state);
@@ -88,7 +90,7 @@
       for (let at = 0; at < set.count; at++) {
         const row = set.first + at;
         if (group >= 0 ? rows.group[row] !== group : state.scene) continue;
-        if (tier >= 0 ? rows.tier[row] !== tier : state.tier) continue;
+        if (tiers && !tiers.has(rows.tier[row])) continue;
         if (truth !== undefined && rows.visible[row] !== truth) continue;
         if (did && !runs.some((run) => did(run, at, rows.visible[row]))) continue;
         if (state.vs && !compares(runs[0], other, at, relation)) continue;

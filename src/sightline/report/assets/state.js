@@ -5,7 +5,7 @@
   // What narrows the gallery, with the words for it. Each is one key of the URL.
   const FILTERS = {
     set: "task set", model: "model", status: "status", right: "right", hit: "hit", dilated: "hit (dilated)", pointed: "point read",
-    within: "L2 (picture = 1) below", truth: "object is", said: "model said", claim: "visibility right", joint: "hit, or rightly absent",
+    within: "L2 (picture = 1) below", iou: "IoU at least", truth: "object is", said: "model said", claim: "visibility right", joint: "hit, or rightly absent",
     either: "object or answer is", half: "reference half", tier: "tier", scene: "scene",
     vs: "compared with", versus: "comparison", q: "text",
   };

@@ -1,0 +1,1 @@
+"""Foreign formats, out and in: one file or folder for each."""

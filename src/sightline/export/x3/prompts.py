@@ -1,0 +1,34 @@
+"""The human turn of a row: our words in the roborefer dialect, and which of our wordings they are."""
+
+import msgspec
+
+from sightline.dialects import Size, get_dialect
+from sightline.dialects.render import render_prompt
+from sightline.tasks.pictures import Mark
+from sightline.tasks.wording import prompt, wordings
+from sightline.types import Example, Part, PointPart, Question
+
+DIALECT = "roborefer"
+
+
+def human_text(question: Question) -> str:
+    """The prompt without image tokens: a picture is named by its number where there are several."""
+    sizes = [Size.of(image) for image in question.images]
+    parts = render_prompt(question.prompt, get_dialect(DIALECT), sizes)
+    several = len(question.images) > 1
+    return "".join(p if isinstance(p, str) else f"image {p.image_index + 1}" if several else "" for p in parts).strip()
+
+
+def with_wording(example: Example, text: str, mark: Mark) -> Example:
+    """The example in that wording of ours that `text` is, and with its number; as it is if it is the first or none of them."""
+    question = example.question
+    values: dict[str, Part | str] = {"mark": wordings()["marks"][mark], "answer": question.form}
+    for part in question.prompt:
+        if isinstance(part, PointPart):
+            values["point"] = part
+    for number in range(1, len(wordings()["prompts"][question.task])):
+        worded = msgspec.structs.replace(question, prompt=prompt(question.task, values, wording=number))
+        if human_text(worded) == text:
+            slices = example.slices | {"wording": float(number)}
+            return msgspec.structs.replace(example, question=worded, wording=number, slices=slices)
+    return example
