@@ -321,8 +321,8 @@ class Truth(Record):
 
 class Example(Record):
     """One question with its truth. `group` is the cluster (scene) of splits and intervals; `tier` is V (visible),
-    VC (visible, something else removed) or a negative tier N0..N4; `slices` are numbers to filter and bin by; `wording` is the prompt's place in the task's list of
-    wordings."""
+    VC (visible, something else removed) or a negative tier N0..N4; `slices` are numbers to filter and bin by; `wording` is the
+    prompt's place in the task's list of wordings."""
 
     question: Question
     truth: Truth
@@ -364,12 +364,26 @@ class Reading(Record):
     notes: tuple[str, ...] = ()
 
 
+class Exposure(Record):
+    """What a speaking model was shown and how much it wrote; None and () where it does not say.
+
+    `processed_sizes`: (width, height) of each picture of the question as the model's processor resized it, in the order of the
+    prompt's media slots. `num_image_tokens` of the `num_prompt_tokens` stand for pictures.
+    """
+
+    processed_sizes: tuple[tuple[int, int], ...] = ()
+    num_image_tokens: int | None = None
+    num_prompt_tokens: int | None = None
+    num_answer_tokens: int | None = None
+
+
 class Prediction(Record):
-    """One line of `predictions.jsonl`. `text` is None for models that answer in geometry (baselines)."""
+    """One line of `predictions.jsonl`. `text` and `exposure` are None for models that answer in geometry (baselines)."""
 
     id: str
     reading: Reading
     text: str | None = None
+    exposure: Exposure | None = None
 
 
 class Score(Record):

@@ -57,8 +57,8 @@ class Similarity:
 
     def window(self) -> Box:
         """The part of the original that is still shown."""
-        x0, y0 = self.source(0, 0)
-        x1, y1 = self.source(self.width, self.height)
+        x0, y0 = self.source(0.0, 0.0)
+        x1, y1 = self.source(float(self.width), float(self.height))
         return x0, y0, x1, y1
 
     def picture(self, rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:

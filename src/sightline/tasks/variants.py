@@ -56,13 +56,16 @@ def mask_target(scene: SeenScene, studio: Studio, options: CrossViewOptions) -> 
 
 
 def asked_as(example: Example, task: str, values: Mapping[str, Part | str], *, answer: Answer | None = None) -> Example:
-    """The example under the name of another task, with that task's first wording; the right answer may take another form."""
+    """The example under the name of another task, with that task's first wording; the right answer may take another form,
+    which is then compared with the exact mask or box alone."""
     question = msgspec.structs.replace(
         example.question,
         id=f"{task}/{example.id.removeprefix(f'{example.question.task}/')}",
         task=task,
         prompt=prompt(task, values),
     )
-    truth = example.truth if answer is None else msgspec.structs.replace(example.truth, answer=answer)
+    truth = example.truth
+    if answer is not None:
+        truth = msgspec.structs.replace(truth, answer=answer, mask_dilated=None)
     slices = {name: value for name, value in example.slices.items() if name != "wording"}
     return msgspec.structs.replace(example, question=question, truth=truth, slices=slices, wording=0)

@@ -32,7 +32,7 @@
   function exampleFacts(rows, set, row, example) {
     const truth = example.truth;
     const where = place(truth);
-    const accepted = truth.mask ? `, accepted on its mask${truth.dilated ? " (dashed: dilated mask)" : ""}` : "";
+    const accepted = truth.mask && truth.points.length ? `, accepted on its mask${truth.dilated ? " (dashed: dilated mask)" : ""}` : "";
     return [
       ["id", rows.ids[row]],
       ["task set", `${set.name} (${set.task}, ${example.split})`],
