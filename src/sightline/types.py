@@ -183,6 +183,12 @@ class Boxes(Record, tag_field="kind", tag="boxes"):
     image_index: int = 0
 
 
+class BoxTrack(Record, tag_field="kind", tag="box_track"):
+    """Boxes over the frames of a clip: one entry a frame, empty where the object is not in it; pixels as in `Boxes`."""
+
+    frames: tuple[tuple[tuple[float, float, float, float], ...], ...]
+
+
 class NotVisible(Record, tag_field="kind", tag="not_visible"):
     """The object asked for is not in the picture."""
 

@@ -132,6 +132,12 @@ def _pixels() -> Dialect:
     return pixels()
 
 
+def _sa2va_box() -> Dialect:
+    from sightline.dialects.sa2va_box import sa2va_box  # noqa: PLC0415
+
+    return sa2va_box()
+
+
 DIALECTS: dict[str, Callable[[], Dialect]] = {
     "roborefer": _roborefer,
     "qwen25": _qwen25,
@@ -144,4 +150,5 @@ DIALECTS: dict[str, Callable[[], Dialect]] = {
     "qwen2": _qwen2,
     "robobrain": _robobrain,
     "pixels": _pixels,
+    "sa2va_box": _sa2va_box,
 }

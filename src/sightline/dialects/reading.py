@@ -56,12 +56,14 @@ class Body:
 @dataclass(frozen=True, slots=True)
 class Habits:
     """How a family is read. `find` finds the groups; `corner_pairs`: two points make a box where one is asked;
-    `empty_list_is_absence`: `[]` is how the family says that no box fits, where that answer is offered."""
+    `empty_list_is_absence`: `[]` is how the family says that no box fits, where that answer is offered; `absence`: a token by which
+    it says so."""
 
     convention: Convention
     find: Callable[[str], Found]
     corner_pairs: bool = False
     empty_list_is_absence: bool = False
+    absence: str | None = None
 
 
 def read(text: str, form: AnswerForm, *, pictures: Sequence[Size], habits: Habits) -> Reading:
@@ -71,7 +73,7 @@ def read(text: str, form: AnswerForm, *, pictures: Sequence[Size], habits: Habit
     usable = [groups for answer in found.answers if (groups := _of_shape(answer, form, corner_pairs=habits.corner_pairs))]
     notes = body.notes + (("several_answers",) if len(usable) > 1 else ())
     truncated = found.truncated or body.cut_off
-    if says_absent(body.text):
+    if says_absent(body.text) or (habits.absence is not None and habits.absence in body.text):
         if usable or found.truncated:
             return Reading(status="ambiguous", num_found=len(usable[-1]) if usable else 0, notes=notes)
         return Reading(status="not_visible", answer=NotVisible(), notes=notes)

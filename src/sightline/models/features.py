@@ -31,6 +31,7 @@ MIN_SUPPORT = 3  # matches on the object: Lowe (2004) takes an object as found f
 SIMILARITY_TOLERANCE = 0.1  # of the object's size: how far a similarity may be off where the object turned (and at least INLIER_PX)
 MIN_MOTION_PX = 0.5  # a homography that moves no corner by more is the noise of its fit: the pictures are compared as they are
 MIN_REGION_PIXELS = 12  # of the difference task; smaller is what resampling leaves
+KEPT_PAIRS = 256
 KEPT_PICTURES = 64  # at most 0.6 MB of keypoints each
 SETTINGS: dict[str, int | float] = keypoints.SETTINGS | {
     "min_support": MIN_SUPPORT,
@@ -41,9 +42,11 @@ SETTINGS: dict[str, int | float] = keypoints.SETTINGS | {
 
 
 class Features:
-    """The answer to one question; remembers the keypoints of the last `KEPT_PICTURES` pictures."""
+    """The answer to one question; remembers the keypoints of the last `KEPT_PICTURES` pictures and the matches of the last
+    `KEPT_PAIRS` pairs: the objects of a scene are asked about in the same pictures."""
 
     def __init__(self) -> None:
+        self._matched: OrderedDict[tuple[str, str], Matches] = OrderedDict()
         self._kept: OrderedDict[str, Keypoints] = OrderedDict()
 
     def __call__(self, question: Question, taskset: TaskSet) -> Answer:
@@ -59,15 +62,25 @@ class Features:
     def _followed(self, question: Question, taskset: TaskSet) -> tuple[int, int] | None:
         assert question.reference is not None
         shown, asked = question.panels[question.reference.panel_index].source, asked_panel(question).source
-        matches = match_keypoints(self._keypoints(shown, taskset), self._keypoints(asked, taskset))
+        matches = self._matches(shown, asked, taskset)
         return follow(taskset.read_mask(question.reference.mask), matches, shape=(asked.height, asked.width))
 
     def _changed(self, question: Question, taskset: TaskSet) -> Bool[np.ndarray, "h w"] | None:
         shown = next(panel for panel in question.panels if panel.role == "before").source
         asked = asked_panel(question).source
-        relation = relate(match_keypoints(self._keypoints(shown, taskset), self._keypoints(asked, taskset)))
+        relation = relate(self._matches(shown, asked, taskset))
         homography = relation.homography if relation else None
         return changed_region(taskset.read_rgb(shown), taskset.read_rgb(asked), homography)
+
+    def _matches(self, a: ImageRef, b: ImageRef, taskset: TaskSet) -> Matches:
+        key = (a.digest, b.digest)
+        found = self._matched.pop(key, None)
+        if found is None:
+            found = match_keypoints(self._keypoints(a, taskset), self._keypoints(b, taskset))
+        self._matched[key] = found
+        if len(self._matched) > KEPT_PAIRS:
+            self._matched.popitem(last=False)
+        return found
 
     def _keypoints(self, picture: ImageRef, taskset: TaskSet) -> Keypoints:
         found = self._kept.pop(picture.digest, None) or find_keypoints(taskset.read_rgb(picture))
@@ -82,11 +95,13 @@ def follow(mask: Bool[np.ndarray, "ha wa"], matches: Matches, *, shape: tuple[in
 
     None if the matches do not show one place, or fewer than `MIN_SUPPORT` of them are on the object and agree on its motion.
     """
+    index, inside = pixel_indices(matches.a.astype(np.float64), mask.shape[1], mask.shape[0])
+    on_object = inside & mask[index[:, 0], index[:, 1]]
+    if on_object.sum() < MIN_SUPPORT:  # before any fitting, which takes nearly all the time
+        return None
     relation = relate(matches)
     if relation is None:
         return None
-    index, inside = pixel_indices(matches.a.astype(np.float64), mask.shape[1], mask.shape[0])
-    on_object = inside & mask[index[:, 0], index[:, 1]]
     transform, supporting = _object_motion(mask, matches, relation, on_object)
     if transform is None or supporting.sum() < MIN_SUPPORT:
         return None
