@@ -16,8 +16,6 @@ workers only render, this process alone writes.
 
 import json
 import multiprocessing
-import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -25,22 +23,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
 from sightline.demo.fairness import cast_fair
 from sightline.demo.layout import NUM_VIEWS, Layout, draw_layout
 from sightline.demo.render import Hits, Lens, colour, colour_without, depth_without, to_millimetres
 from sightline.errors import InputError
-from sightline.files import only_writer, read_json, sync_folder, write_json
+from sightline.files import only_writer, read_json, write_json
+from sightline.geometry.boxes import mask_to_box
+from sightline.geometry.masks import dilate_mask
 from sightline.media import encode_grey_png, encode_png
+from sightline.prepare.x3_tree import five_frames_item, mask_png, remove_leftovers, scene_folder
 from sightline.types import Record
 
 MAX_ATTEMPTS = 500
 DILATION_OVER_WIDTH = 0.02
-
-
 REVISION = 1  # of the rooms that a request gives
 
 
@@ -102,9 +100,9 @@ def write_rooms(  # noqa: PLR0913 - the options of one request, all by name
             if workers > 1 and len(todo) > 1:
                 spawn = multiprocessing.get_context("spawn")
                 run = stack.enter_context(ProcessPoolExecutor(min(workers, len(todo)), mp_context=spawn)).map
-            for (folder, _), files in zip(todo, run(render, places, [number for _, number in todo]), strict=True):
-                _publish(folder, files)
-                report(folder.name)
+            for place, files in zip(places, run(render, places, [number for _, number in todo]), strict=True):
+                _publish(root, place, files)
+                report(Path(place).name)
 
 
 def draw_room(*, seed: int, number: int, lens: Lens) -> Room:
@@ -159,8 +157,8 @@ def _check_root(root: Path, asked: RoomsRecord) -> None:
         )
     else:
         write_json(record_path, asked)
-    for leftover in root.glob("*/.room_*.tmp"):
-        shutil.rmtree(leftover)
+    for split in ("train", "validation"):
+        remove_leftovers(root / split)
 
 
 def _room_files(place: str, number: int, *, seed: int, lens: Lens) -> dict[str, bytes]:
@@ -169,40 +167,37 @@ def _room_files(place: str, number: int, *, seed: int, lens: Lens) -> dict[str, 
     files = {}
     for part_index, part in enumerate(room.layout.parts):
         if part.uid is not None:
-            own = _target_files(room, part_index, place=f"{place}/uid_{part.uid}")
+            own = _target_files(room, part_index, place=place)
             files |= {f"uid_{part.uid}/{name}": content for name, content in own.items()}
     return files
 
 
-def _publish(folder: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a room under a hidden name beside `folder`, flush them, and rename it: it appears whole."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    for name, content in files.items():
-        path = temporary / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_synced(path, content)
-    for uid_folder in temporary.iterdir():
-        sync_folder(uid_folder)
-    sync_folder(temporary)
-    temporary.rename(folder)
-    sync_folder(folder.parent)
+def _publish(root: Path, place: str, files: dict[str, bytes]) -> None:
+    """Write the files of a room; its folder appears whole."""
+    with scene_folder(root, place) as folder:
+        for name, content in files.items():
+            uid_folder, _, file_name = name.partition("/")
+            folder.write(uid_folder.removeprefix("uid_"), file_name, content)
 
 
 def _target_files(room: Room, part_index: int, *, place: str) -> dict[str, bytes]:
-    """All files of one target's folder by name; `place` is that folder's path from the root."""
+    """All files of one target's folder by name; `place` is the scene folder's path from the root."""
     files, items = {}, []
     for view_index in range(NUM_VIEWS):
         frame_id = f"{room.layout.frame_ids[view_index]:06d}"
         stem = f"{view_index + 1:02d}_{frame_id}"
         files |= {f"{stem}_{name}": content for name, content in _view_files(room, part_index, view_index).items()}
-        mask = room.views[view_index].part == part_index
         part = room.layout.parts[part_index]
-        items.append(
-            {"scene_id": room.scene_id, "uid": part.uid, "frame_id": frame_id, "label": part.label}
-            | {"img_w": room.lens.width, "img_h": room.lens.height}
-            | _box_fields(mask)
-            | {name: f"{place}/{stem}_{name}.png" for name in ("original", "inpainted", "mask")}
+        item = five_frames_item(
+            scene_id=room.scene_id,
+            uid=str(part.uid),
+            view_id=stem,
+            label=part.label,
+            size=(room.lens.width, room.lens.height),
+            box=mask_to_box(room.views[view_index].part == part_index),
+            place=place,
         )
+        items.append(item)
     lens = room.lens
     intrinsics = {"width": lens.width, "height": lens.height, "fx": lens.focal, "fy": lens.focal}
     intrinsics |= {"cx": lens.centre[0], "cy": lens.centre[1], "metres_per_unit": 0.001, "pixel_centre": 0.5}
@@ -220,39 +215,13 @@ def _view_files(room: Room, part_index: int, view_index: int) -> dict[str, bytes
     return {
         "original.png": encode_png(original),
         "inpainted.png": encode_png(without),
-        "mask.png": encode_grey_png(mask.astype(np.uint8) * np.uint8(255)),
-        "mask_dialated.png": encode_grey_png(_dilated(mask).astype(np.uint8) * np.uint8(255)),
+        "mask.png": mask_png(mask),
+        "mask_dialated.png": mask_png(dilate_mask(mask, max(1, round(DILATION_OVER_WIDTH * room.lens.width)))),
         "depth.png": encode_grey_png(to_millimetres(hits.depth)),
         "inpainted_depth.png": encode_grey_png(to_millimetres(depth_without(hits, part_index))),
         "pose.txt": "".join(" ".join(f"{value:.12f}" for value in row) + "\n" for row in pose).encode(),
     }
 
 
-def _box_fields(mask: Bool[np.ndarray, "h w"]) -> dict[str, float | None]:
-    """The box with exclusive ends and its centre over the picture's size; null where the mask is empty."""
-    if not mask.any():
-        return dict.fromkeys(("x0", "y0", "x1", "y1", "cx_norm", "cy_norm"))
-    height, width = mask.shape
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    x0, y0, x1, y1 = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-    centre = {"cx_norm": round((x0 + x1) / 2 / width, 4), "cy_norm": round((y0 + y1) / 2 / height, 4)}
-    return {"x0": x0, "y0": y0, "x1": x1, "y1": y1} | centre
-
-
-def _dilated(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """The mask grown by an ellipse whose radius is 0.02 of the width."""
-    radius = max(1, round(DILATION_OVER_WIDTH * mask.shape[1]))
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask.astype(np.uint8), ellipse) > 0
-
-
 def _to_json(value: object) -> bytes:
     return (json.dumps(value, indent=1) + "\n").encode()
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    """Without a temporary name: the folder it is in does not bear its own name yet."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

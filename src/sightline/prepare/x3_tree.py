@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from sightline.files import sync_folder
+from sightline.files import sync_path
 from sightline.geometry.boxes import Box
 from sightline.media import encode_grey_png
 
@@ -58,11 +58,11 @@ def scene_folder(root: Path, place: str) -> Iterator[SceneFolder]:
         children = [path for path in temporary.iterdir() if path.is_dir()]
         if children:
             for path in (*children, temporary):
-                sync_folder(path)
+                sync_path(path)
             if folder.exists():  # complete, but its record was lost in a kill: it is made again
                 shutil.rmtree(folder)
             temporary.rename(folder)
-            sync_folder(folder.parent)
+            sync_path(folder.parent)
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)

@@ -26,7 +26,7 @@ import msgspec
 import sightline
 from sightline.datasets import READERS
 from sightline.errors import InputError
-from sightline.files import only_writer, read_json, sync_folder, write_json
+from sightline.files import only_writer, read_json, sync_path, write_json
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.shards import ShardBuilder, ShardDone, ShardJob
 from sightline.taskset.splits import check_pictures, check_scenes
@@ -274,7 +274,7 @@ def _publish(out: Path, part: Built) -> Built:
     staging = out / f".building-{part.manifest.split}"
     if not part.existed:
         _set_folder(out, part.manifest).rename(part.path)
-        sync_folder(out)
+        sync_path(out)
     if staging.exists() and not any(staging.glob("*/set/manifest.json")):
         shutil.rmtree(staging)
     return part

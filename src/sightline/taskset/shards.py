@@ -19,7 +19,7 @@ from typing import BinaryIO
 import msgspec
 
 from sightline.datasets import READERS, Reader
-from sightline.files import inside, sync_folder, write_json
+from sightline.files import inside, sync_path, write_json
 from sightline.geometry.masks import mask_id
 from sightline.tasks import TASKS, VARIANTS
 from sightline.tasks.crossview import CrossViewOptions
@@ -126,9 +126,9 @@ class TaskWriter:
             file.close()
         if raised[0] is None:
             for path in self.seen_media:
-                _sync_file(path)
+                sync_path(path)
             for folder in {path.parent for path in self.seen_media}:
-                sync_folder(folder)
+                sync_path(folder)
 
     def drop(self, entry: LedgerEntry) -> None:
         self._line("ledger", entry)
@@ -150,10 +150,3 @@ class TaskWriter:
     def _line(self, kind: str, record: Record) -> None:
         self.files[kind].write(self.encoder.encode(record) + b"\n")
 
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
