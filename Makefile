@@ -7,7 +7,7 @@ OUT ?= sightline-demo
 # One thread per process: the test and build workers are the parallelism.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup demo test test-fast check format bench clean
+.PHONY: help setup models demo test test-fast check format bench clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,15 +18,21 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
+$(BIN)/.models: $(BIN)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,models]"
+	@touch $@
+
 setup: $(BIN)/.ready ## install into .venv
+
+models: $(BIN)/.models ## also torch and transformers, for models on this machine
 
 demo: setup ## rooms, tasks, baselines, report: about a minute
 	$(BIN)/sightline demo --out $(OUT)
 
-test: setup ## all tests
+test: models ## all tests
 	$(BIN)/python -m pytest -n auto
 
-test-fast: setup ## the tests that take no time
+test-fast: models ## the tests that take no time
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 check: setup ## format, lint, types, layers

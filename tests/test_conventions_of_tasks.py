@@ -19,7 +19,7 @@ from sightline.tasks.pictures import Studio
 from sightline.tasks.seen import see_scene
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
-from sightline.types import AnswerForm, Example, PointPart, Points, Prediction, Reading, Score, Status
+from sightline.types import AnswerForm, Example, PointPart, Points, Prediction, Reading, Score, Status, TextPart
 from tests.x3_tree import HEIGHT, WIDTH, write_object, write_tree
 
 FORM = AnswerForm(shape="point", image_index=0, offers_not_visible=True)
@@ -146,7 +146,7 @@ def test_c45_an_answer_in_the_reference_half_is_a_counted_miss(tasks: Path) -> N
 def test_c46_coordinates_in_a_prompt_are_geometry(tasks: Path) -> None:
     prompt = first(tasks / "t1_concat-train", "V").question.prompt
     assert any(isinstance(part, PointPart) for part in prompt)
-    assert not any(digit in part.text for part in prompt if hasattr(part, "text") for digit in "0123456789")
+    assert not any(digit in part.text for part in prompt if isinstance(part, TextPart) for digit in "0123456789")
 
 
 @pytest.mark.parametrize("name", ["roborefer", "qwen25", "qwen3"])

@@ -17,9 +17,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
 def test_a_block_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "lines.txt"
     write_whole(path, b"old")
-    with pytest.raises(KeyError), whole_file(path) as file:
-        file.write(b"half of the new")
-        raise KeyError
+    with pytest.raises(TypeError), whole_file(path) as file:
+        file.writelines([b"half of the new", "not bytes"])  # pyright: ignore[reportArgumentType]
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -59,7 +59,7 @@ def write_object(
 
 
 def write_tree(root: Path) -> Path:
-    """Two training scenes and one validation scene; in scene `kitchen` uid 1 is absent from view 3 while uid 2 (same label) is there."""
+    """Two training scenes and one validation scene; in `kitchen` uid 1 is absent from view 3 while uid 2 (same label) is there."""
     write_object(root, "train", "kitchen", 1, [(2, 2, 8, 8), (4, 4, 10, 10), None])
     write_object(root, "train", "kitchen", 2, [(14, 9, 20, 15), (15, 10, 21, 16), (12, 4, 18, 10)])
     write_object(root, "train", "office", 5, [(1, 1, 7, 7), None, (3, 9, 9, 15)], label="lamp")

@@ -1,9 +1,10 @@
 """PNG pictures put together from strips that are compressed once, however many pictures they stand in.
 
-A side-by-side picture repeats each view in many pairs; compressing it anew each time is most of a build. Under the PNG filter "up" a row
-depends on the row above alone, so the filtered rows of A|B are those of A followed by those of B. Each row of a view is deflated by
-itself (a full flush ends it, nothing refers back), and a picture is the rows of its strips in turn: bytes are copied, not compressed.
-The file grows by 3 to 8 % against one deflate stream (measured on photographs). PNG: ISO/IEC 15948; deflate: RFC 1951; zlib: RFC 1950.
+A side-by-side picture repeats each view in many pairs; compressing it anew each time is most of a build. Under the PNG filter "up"
+a row depends on the row above alone, so the filtered rows of A|B are those of A followed by those of B. Each row of a view is
+deflated by itself (a full flush ends it, nothing refers back), and a picture is the rows of its strips in turn: bytes are copied,
+not compressed. The file grows by 3 to 8 % against one deflate stream (measured on photographs). PNG: ISO/IEC 15948; deflate: RFC 1951;
+zlib: RFC 1950.
 """
 
 import dataclasses
@@ -25,7 +26,7 @@ FILTER_UP = b"\x00\x01\x00\xfe\xff\x02"  # a stored block of the one byte that b
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Strip:
-    """A picture, or a part of one from top to bottom, row by row deflated; `sums` and `weighted` are each row's part of Adler-32."""
+    """A picture, or a part of one from top to bottom, deflated row by row; `sums` and `weighted` are a row's part of Adler-32."""
 
     width: int
     rows: tuple[bytes, ...]
@@ -45,8 +46,8 @@ def strip(rgb: UInt8[np.ndarray, "h w 3"], *, height: int | None = None) -> Stri
     filtered = flat.copy()
     filtered[1:] -= flat[:-1]
     deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, 9)
-    rows = tuple(deflate.compress(row) + deflate.flush(zlib.Z_FULL_FLUSH) for row in filtered)
-    checksums = np.array([zlib.adler32(row) for row in filtered], np.int64)
+    rows = tuple(deflate.compress(row.data) + deflate.flush(zlib.Z_FULL_FLUSH) for row in filtered)
+    checksums = np.array([zlib.adler32(row.data) for row in filtered], np.int64)
     # of one row of n bytes d: low half 1 + sum d, high half n + sum (n - i) d_i
     return Strip(width=width, rows=rows, sums=((checksums & 0xFFFF) - 1) % ADLER, weighted=((checksums >> 16) - 3 * width) % ADLER)
 

@@ -184,4 +184,3 @@ def test_a_picture_of_30000_by_30000_is_refused_by_name_and_the_rest_is_built(tm
     ledger = (tmp_path / "tasks/t1_multi-train/ledger.jsonl").read_text()
     assert "02_000020_original.png" in ledger
     assert "30000" in ledger.replace(",", "")
-

@@ -210,6 +210,13 @@ def test_hits_are_clamped_and_rounded(coord: tuple[float, float], hit: bool) -> 
     assert hit_at_mask(mask, coord, concatenated=False) is hit
 
 
+def test_the_left_half_of_a_concatenated_picture_is_a_miss_and_not_clamped_to_the_seam() -> None:
+    mask = np.zeros((50, 100), bool)
+    mask[0, 0] = True
+    assert hit_at_mask(mask, (0.5, 0.0), concatenated=True)
+    assert not hit_at_mask(mask, (0.499, 0.0), concatenated=True)
+
+
 def test_halves_round_to_even() -> None:
     mask = np.zeros((4, 8), bool)
     mask[0:2, 2:4] = True  # centre by indices (2.5, 0.5): pixel (2, 0), so (2.5 / 8, 0.5 / 4)

@@ -7,7 +7,7 @@ from sightline.evaluate.predict import predict, read_geometry
 from sightline.evaluate.score import score_example
 from sightline.models import MODELS, Model, get_model
 from sightline.models.baselines import asked_panel, deepest_pixel
-from sightline.types import NotVisible, Points, Prediction
+from sightline.types import Answer, NotVisible, Points, Prediction
 
 TASKS = ("t1_multi", "t1_concat", "t2a", "t2b")
 
@@ -16,7 +16,7 @@ def answers(taskset, name):
     """The baseline's answer to every example."""
     examples = list(taskset)
     found = get_model(name).answer([example.question for example in examples], taskset)
-    return [(example, answer) for example, answer in zip(examples, found, strict=True) if not isinstance(answer, str)]
+    return [(example, answer) for example, answer in zip(examples, found, strict=True) if isinstance(answer, Answer)]
 
 
 def scores(taskset, name):

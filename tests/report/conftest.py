@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -15,12 +15,15 @@ import pytest
 from PIL import Image
 
 from sightline.dialects import Size, get_dialect
-from sightline.evaluate.run import RunInfo
-from sightline.evaluate.score import score_run
+from sightline.evaluate.run import RunInfo, read_predictions, read_scores
+from sightline.evaluate.score import open_taskset, score_run
+from sightline.evaluate.slices import SLICINGS
 from sightline.evaluate.summary import summarise
+from sightline.evaluate.taxonomy import Neighbours, error_kind
 from sightline.files import write_json
 from sightline.geometry.masks import encode_mask, mask_id
 from sightline.media import pixel_digest
+from sightline.report.markup import show_hidden
 from sightline.report.write import write_report
 from sightline.taskset.store import Manifest, StoredMask
 from sightline.types import (
@@ -149,14 +152,43 @@ def _info(taskset: Path, model: str, dialect: str | None) -> RunInfo:
     )
 
 
-def meets(score: Score, conditions: dict[str, str]) -> bool:
+@dataclass(frozen=True)
+class Told:
+    """One example as one run answered it; `rivals` are the scores of all models' runs on it, by label."""
+
+    score: Score
+    example: Example
+    kind: str
+    rivals: dict[str, Score]
+
+
+def tell(folder: Path, rivals: Mapping[str, Path]) -> list[Told]:
+    """The scored examples of a run."""
+    taskset = open_taskset(folder)
+    neighbours = Neighbours(taskset)
+    scores = {label: list(read_scores(rival)) for label, rival in rivals.items()}
+    return [
+        Told(
+            score,
+            example,
+            error_kind(example, prediction, score, taskset.read_mask, others=neighbours.of(example)),
+            {label: rival[number] for label, rival in scores.items()},
+        )
+        for number, (example, prediction, score) in enumerate(
+            zip(taskset, read_predictions(folder), read_scores(folder), strict=False)
+        )
+    ]
+
+
+def meets(told: Told, conditions: Mapping[str, str]) -> bool:
     """The gallery's conditions, written a second time from their meaning."""
+    score = told.score
     tests = {
         "right": lambda value: score.correct == (value == "1"),
         "hit": lambda value: score.hit is (value == "1"),
         "dilated": lambda value: score.hit_dilated is not None if value == "any" else score.hit_dilated is (value == "1"),
         "truth": lambda value: score.visible == (value == "visible"),
-        "said": lambda value: score.said_visible is (value == "visible"),
+        "said": lambda value: score.said_visible is {"visible": True, "absent": False, "neither": None}[value],
         "either": lambda value: value == "absent" and (not score.visible or score.said_visible is False),
         "joint": lambda value: (bool(score.hit) if score.visible else score.said_visible is False) == (value == "1"),
         "claim": lambda value: (score.said_visible == score.visible) == (value == "1"),
@@ -166,8 +198,43 @@ def meets(score: Score, conditions: dict[str, str]) -> bool:
         "half": lambda value: score.wrong_panel == (value == "1"),
         "tier": lambda value: score.tier in value.split(","),
         "iou": lambda value: score.iou is not None and score.iou >= float(value),
+        "kind": lambda value: told.kind == value,
+        "bin": lambda value: _in_bin(told.example, value),
+        "vs": lambda value: value in told.rivals,
+        "versus": lambda value: _versus(score.correct, told.rivals[conditions["vs"]].correct, value),
     }
     return all(tests[key](value) for key, value in conditions.items())
+
+
+def _in_bin(example: Example, text: str) -> bool:
+    name, label = text.split(":")
+    slicing = SLICINGS[name]
+    value = example.slices.get(slicing.value)
+    return label == ("unknown" if value is None else slicing.bins[sum(value >= edge for edge in slicing.edges)])
+
+
+def _versus(this: bool, other: bool, relation: str) -> bool:
+    return (
+        relation
+        in {
+            (True, False): ("won", "differ"),
+            (False, True): ("lost", "differ"),
+            (True, True): ("both",),
+            (False, False): ("neither",),
+        }[this, other]
+    )
+
+
+def tell_world(world: World) -> dict[str, list[Told]]:
+    """Every run of the world by the name of its folder."""
+    on_multi = {"center": world.runs[0], shown_model(): world.runs[1]}
+    rivals = (on_multi, on_multi, {"center": world.runs[2]})
+    return {run.name: tell(run, of_set) for run, of_set in zip(world.runs, rivals, strict=True)}
+
+
+def shown_model() -> str:
+    """The hostile model's label as the report shows it."""
+    return show_hidden(HOSTILE_MODEL)
 
 
 def conditions_of(link: str) -> tuple[str, dict[str, str]]:
@@ -210,13 +277,14 @@ def _example(index: int, task: str, pictures: _Pictures, masks: list[StoredMask]
         PointPart(x=80.0, y=95.0, image_index=0),
         TextPart(text=" in the other view."),
     )
+    own = _stored(masks, _object((60, 80)))
     question = Question(
         id=f"{task}/{scene}/{index}/01_000001/02_000002",
         task=task,
         prompt=(*slots, *words, AnswerForm(shape="point", image_index=len(images) - 1, offers_not_visible=True)),
         images=images,
         panels=panels,
-        reference=Reference(panel_index=0, point=(80.0, 95.0), box=(60.0, 80.0, 100.0, 110.0), mask="0" * 32),
+        reference=Reference(panel_index=0, point=(80.0, 95.0), box=(60.0, 80.0, 100.0, 110.0), mask=own),
     )
     return Example(
         question=question,
@@ -226,7 +294,7 @@ def _example(index: int, task: str, pictures: _Pictures, masks: list[StoredMask]
         tier="V" if visible else "N1",
         object_id=str(index),
         label="chair" if index % 2 else "lamp",
-        slices={"box_share": 0.02},
+        slices=_slices(index, visible=visible),
     )
 
 
@@ -248,19 +316,31 @@ def _object(corner: tuple[int, int], *, margin: int = 0) -> np.ndarray:
     return mask
 
 
+def _stored(masks: list[StoredMask], mask: np.ndarray) -> str:
+    code = encode_mask(mask)
+    stored = StoredMask(id=mask_id(code), rle=code)
+    if stored not in masks:
+        masks.append(stored)
+    return stored.id
+
+
+def _slices(index: int, *, visible: bool) -> dict[str, float]:
+    """Sizes on and around the edges of the bins; every fifth overlap is unknown."""
+    found = {"query_area": (0.009, 0.01, 0.0499, 0.05)[index % 4]} if visible else {}
+    return found | ({"covisible": (index % 5) / 4} if index % 5 != 4 else {})
+
+
 def _truth(masks: list[StoredMask], corner: tuple[int, int] | None, shift: int, *, image_index: int) -> Truth:
     panel_index = 1
     if corner is None:
         return Truth(answer=NotVisible(), panel_index=panel_index)
-    codes = [encode_mask(_object(corner)), encode_mask(_object(corner, margin=4))]
-    stored = [StoredMask(id=mask_id(code), rle=code) for code in codes]
-    masks.extend(mask for mask in stored if mask not in masks)
+    exact, dilated = (_stored(masks, _object(corner, margin=margin)) for margin in (0, 4))
     x, y = corner
     return Truth(
         answer=Points(points=((x + 20.0 + shift, y + 15.0),), image_index=image_index),
         panel_index=panel_index,
-        mask=stored[0].id,
-        mask_dilated=stored[1].id,
+        mask=exact,
+        mask_dilated=dilated,
         box=(float(x), float(y), x + 40.0, y + 30.0),
     )
 

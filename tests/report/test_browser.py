@@ -4,13 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from sightline.evaluate.run import read_scores
 from sightline.report.links import gallery_url
 from sightline.report.write import write_report
-from tests.report.conftest import HOSTILE, NUM_EXAMPLES, World, conditions_of, meets, write_run
+from tests.report.conftest import HOSTILE, NUM_EXAMPLES, World, conditions_of, meets, tell_world, write_run
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -88,10 +88,10 @@ def page(browser, world: World) -> Page:
     return Page(browser, world.report)
 
 
-def test_every_number_of_the_tables_opens_exactly_the_examples_it_counts(page: Page, world: World):
-    scores = {run.name: list(read_scores(run)) for run in world.runs}
+def test_every_number_of_the_tables_and_every_bar_opens_exactly_the_examples_it_counts(page: Page, world: World):
+    told = tell_world(world)
     page.open()
-    links = page.run("return [...document.querySelectorAll('td a.examples')].map((link) => link.getAttribute('href'))")
+    links = page.run("return [...document.querySelectorAll('a.examples')].map((link) => link.getAttribute('href'))")
     assert len(links) > 120
     for link in sorted(set(links)):
         run, conditions = conditions_of(link)
@@ -99,7 +99,7 @@ def test_every_number_of_the_tables_opens_exactly_the_examples_it_counts(page: P
         shown = page.run(
             "return sightline.rows.select(sightline.index, sightline.state.read()).map((row) => sightline.index.ids[row])"
         )
-        assert shown == [score.id for score in scores[run] if meets(score, conditions)], link
+        assert shown == [one.example.id for one in told[run] if meets(one, conditions)], link
         assert page.count() == len(shown)
     assert page.complaints() == []
 
@@ -157,6 +157,35 @@ def test_hostile_text_is_shown_as_text_and_runs_nothing(page: Page, tmp_path: Pa
     picture = tmp_path / "example.png"
     page.browser.save_screenshot(str(picture))
     assert picture.stat().st_size > 10_000
+
+
+def test_what_the_model_saw_is_shown_in_each_frame(page: Page):
+    name = "t1_multi/room_000/0/01_000001/02_000002"  # true point (60, 45); qwen25 sees 308 x 252 and says it right
+    page.open("#open=t1_multi-validation%3A" + name.replace("/", "%2F"))
+    page.until("return document.querySelectorAll('#body details.saw').length === 2")
+    cells = page.run(
+        "return [...document.querySelectorAll('#body details.saw')[1].querySelectorAll('td')].map((td) => td.textContent)"
+    )
+    # [58, 47] of 308 x 252 is (58 * 320 / 308, 47 * 240 / 252) = (60.26, 44.76)
+    assert cells[:4] == ["0", "320 × 240", "308 × 252", "96.3 % × 105.0 %"]
+    assert cells[8:13] == ["answer", "[58, 47]", "(60.26, 44.76)", "(58.0, 47.0)", "(0.1883, 0.1865)"]
+    assert cells[13:] == ["truth", "[58, 47]", "(60, 45)", "(57.8, 47.3)", "(0.1875, 0.1875)"]
+    assert page.complaints() == []
+
+
+def test_errors_and_slices_filter_the_gallery_and_a_bar_opens_its_examples(page: Page):
+    page.open("#set=t1_multi-validation&model=" + quote("<b>bold</b>⟨U+202E⟩ & co") + "&kind=false_not_visible")
+    assert page.count() == 10  # every sixth text says so of a visible object
+    assert page.run("return document.getElementById('filters').elements.kind.value") == "false_not_visible"
+    page.open("#bin=" + quote("nothing:of that name"))
+    assert page.count() == 0
+    page.open()
+    page.run("for (const node of document.querySelectorAll('details')) node.open = true")
+    bar = page.browser.find_element("css selector", ".plots a[href*='bin=size%3Amedium']")
+    bar.click()
+    page.until("return document.body.dataset.ready === location.hash && location.hash !== ''")
+    assert page.count() == 20  # two of four sizes over 40 visible objects
+    assert page.complaints() == []
 
 
 def test_an_example_shows_truth_masks_and_predictions_where_they_lie(page: Page):

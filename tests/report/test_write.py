@@ -11,10 +11,9 @@ import pytest
 from PIL import Image
 
 from sightline.errors import InputError
-from sightline.evaluate.run import read_scores
 from sightline.evaluate.table import LABELS
 from sightline.report.write import write_report
-from tests.report.conftest import HEIGHT, HOSTILE_MODEL, NUM_EXAMPLES, WIDTH, World, conditions_of, meets, write_run
+from tests.report.conftest import HEIGHT, HOSTILE_MODEL, NUM_EXAMPLES, WIDTH, World, conditions_of, meets, tell_world, write_run
 
 
 def read_data(report: Path, name: str):
@@ -84,12 +83,12 @@ def test_geometry_is_in_pixels_of_the_picture_shown(world: World):
 
 
 # Not shares of one denominator, so their value is not one count over another.
-MEANS = {LABELS[name] for name in ("balanced_joint", "balanced_accuracy", "not_visible_f1")}
+MEANS = {LABELS[name] for name in ("balanced_joint", "balanced_accuracy", "not_visible_f1")} | {"p"}
 CELL = re.compile(r'<td><a class="examples" href="([^"]*)">([^<]*)</a>.*?<a class="examples n" href="([^"]*)">\((\d+)\)</a>')
 
 
 def test_each_n_and_each_share_is_the_number_of_examples_behind_its_link(world: World):
-    scores = {run.name: list(read_scores(run)) for run in world.runs}
+    told = tell_world(world)
     num_shares = 0
     for table in re.findall("<table>.*?</table>", world.report.read_text(encoding="utf-8")):
         titles = re.findall('<th scope="col">([^<]*)</th>', table)[1:]
@@ -98,12 +97,48 @@ def test_each_n_and_each_share_is_the_number_of_examples_behind_its_link(world: 
                 run, value_conditions = conditions_of(html.unescape(value_link))
                 n_run, n_conditions = conditions_of(html.unescape(n_link))
                 assert run == n_run
-                counted, asked = (sum(meets(score, found) for score in scores[run]) for found in (value_conditions, n_conditions))
+                counted, asked = (sum(meets(one, found) for one in told[run]) for found in (value_conditions, n_conditions))
                 assert asked == int(n), title
-                if value != "–" and title not in MEANS and not title.startswith("L2"):
+                if value != "–" and title not in MEANS and not title.startswith(("L2", "Minus")):
                     assert value == (f"{100 * counted / asked:.1f}" if "." in value else str(counted)), title
                     num_shares += 1
     assert num_shares > 3 * 15
+
+
+def row_of(page: str, title: str, model: str) -> dict[str, str]:
+    """The values of a model's row in the first table folded under a title, by column."""
+    folded = re.search(f"<details><summary>{re.escape(title)}</summary>.*?</details>", page)
+    assert folded is not None, title
+    columns = re.findall('<th scope="col">([^<]*)</th>', folded.group())[1:]
+    row = next(row for row in re.findall("<tr>(.*?)</tr>", folded.group()) if f" {model}<" in row)
+    return dict(zip(columns, re.findall(r'<td>.*?>([^<]*)</a>|<td class="none">', row), strict=True))
+
+
+def test_each_run_stands_against_the_first_one(world: World):
+    row = row_of(world.report.read_text(encoding="utf-8"), "Against A center", html.escape("<b>bold</b>⟨U+202E⟩ & co"))
+    # every sixth of 60 texts is right (10) and the centre hits 4 (6.7 %), so the difference is 6 of 60
+    assert row["Minus A, points"] == "10.0"
+    assert int(row["Only this right"]) + int(row["Both right"]) == 10
+    assert int(row["Only A right"]) + int(row["Both right"]) == 4
+    assert sum(int(row[name]) for name in ("Only this right", "Only A right", "Both right", "Both wrong")) == NUM_EXAMPLES
+    assert 0 < float(row["p"]) <= 1
+
+
+def test_a_run_that_is_alone_has_no_rival_and_a_partial_one_is_not_compared(world: World, tmp_path: Path):
+    half = write_run(tmp_path / "part", world.root / "multi", "half", ["[1, 2]"] * 7, dialect="qwen25")
+    page = write_report([world.runs[0], half], tmp_path / "two").read_text(encoding="utf-8")
+    assert set(row_of(page, "Against A center", "half").values()) == {""}  # dashes
+    assert "<summary>Against" not in write_report([half], tmp_path / "one").read_text(encoding="utf-8")
+
+
+def test_kinds_of_error_are_counted_over_all_examples_also_of_a_part_of_the_gallery(world: World, tmp_path: Path):
+    page = write_report(world.runs, tmp_path / "report", max_examples=5).read_text(encoding="utf-8")
+    row = row_of(page, "Kinds of error", html.escape("<b>bold</b>⟨U+202E⟩ & co"))
+    # ten each of: right; hostile text with one far point; nothing readable (absent); "not visible" of a visible object; a point
+    # far outside; a point for an absent object
+    wanted = {"Right": "10", "Unreadable": "10", "False not visible": "10", "Out of range": "10", "False visible": "10"}
+    assert wanted.items() <= row.items()
+    assert sum(int(count) for count in row.values()) == NUM_EXAMPLES
 
 
 def test_a_partial_run_is_marked_and_its_missing_examples_have_no_answer(world: World, tmp_path: Path):

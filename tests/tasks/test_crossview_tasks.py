@@ -107,6 +107,7 @@ def test_overlay_blends_red_on_the_mask_only(tmp_path: Path) -> None:
     seen = see_scene(X3(root, "train")[0], studio, elsewhere=lambda _: iter(()))
     first = examples(list(TASKS["t1_multi"]()(seen, studio, CrossViewOptions(alpha=0.45))))[0]
     drawn = cv2.imdecode(np.frombuffer(studio.encoded(first.question.images[0]), np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert drawn is not None
     plain = studio.rgb("train/kitchen/uid_1/01_000010_original.png")
     inside = np.zeros((HEIGHT, WIDTH), bool)
     inside[2:8, 2:8] = True

@@ -10,9 +10,9 @@ import pytest
 
 from sightline.errors import InputError
 from sightline.files import only_writer
+from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
-from sightline.tasks.crossview import CrossViewOptions
 from tests.x3_tree import write_object, write_tree
 
 ALL_TASKS = ("t1_multi", "t1_concat", "t2a", "t2b")
@@ -78,7 +78,10 @@ def test_changed_options_and_changed_data_are_refused_by_name(tmp_path: Path) ->
 
 def test_two_writers_are_refused(tmp_path: Path) -> None:
     root = write_tree(tmp_path / "data")
-    code = "import sys, pathlib, sightline.files as f\nwith f.only_writer(pathlib.Path(sys.argv[1])):\n print('held', flush=True); input()"
+    code = (
+        "import sys, pathlib, sightline.files as f\n"
+        "with f.only_writer(pathlib.Path(sys.argv[1])):\n print('held', flush=True); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "out")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -172,7 +175,8 @@ from sightline.tasks.crossview import CrossViewOptions
 
 def run(out, workers):
     tasks = ("t1_multi", "t1_concat", "t2a", "t2b")
-    request = BuildRequest(reader="x3", root=sys.argv[1], splits=("train", "validation"), tasks=tasks, options=CrossViewOptions(pairs="all"))
+    options = CrossViewOptions(pairs="all")
+    request = BuildRequest(reader="x3", root=sys.argv[1], splits=("train", "validation"), tasks=tasks, options=options)
     build(request, Path(out), workers=workers)
 
 if __name__ == "__main__":

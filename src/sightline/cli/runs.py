@@ -1,6 +1,7 @@
 """`predict`, `score`, `report`, the three in one, `eval`, and `compare` of two runs."""
 
 import enum
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,17 +10,23 @@ import typer
 
 from sightline.cli import app
 from sightline.cli.console import Json, Out, emit, plain, print_table, progress, say
+from sightline.cli.model_options import takes_model_options
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from sightline.evaluate.summary import Summary
     from sightline.evaluate.table import Table
+    from sightline.models import ModelOptions
 
 ModelName = Annotated[
-    str, typer.Option("--model", help="A model: center, random, not-visible, copy, difference, features or oracle.")
+    str,
+    typer.Option("--model", help="center, random, not-visible, copy, difference, features, oracle, hf:FOLDER or openai:URL#NAME."),
 ]
 ModelNames = Annotated[list[str], typer.Option("--model", help="A model; give the option again for more.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples of each task set.")]
+MaxErrors = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Share of the examples that a server may leave unanswered; more stop the run.")
+]
 
 
 class By(enum.StrEnum):
@@ -47,12 +54,15 @@ Bys = Annotated[list[By] | None, typer.Option("--by", help="Also a table of the 
 
 
 @app.command()
+@takes_model_options
 def predict(
     taskset: Annotated[Path, typer.Argument(help="A task set.")],
     *,
     model: ModelName,
     out: Out,
+    options: "ModelOptions",
     limit: Limit = None,
+    max_errors: MaxErrors = 0.01,
     json: Json = False,
 ) -> None:
     """Ask a model every question of a task set. The same command goes on where it stopped."""
@@ -62,7 +72,8 @@ def predict(
 
     with progress(quiet=json) as bar:
         name = f"{model} on {taskset.name}"
-        info = ask(TaskSet(taskset), get_model(model), out, limit=limit, on_progress=lambda done, total: bar(name, done, total))
+        tasks, chosen = TaskSet(taskset), get_model(model, options)
+        info = ask(tasks, chosen, out, limit=limit, max_errors=max_errors, on_progress=lambda done, total: bar(name, done, total))
     emit(plain(info), as_json=json, text=lambda: print(f"{out}: predictions complete. Next: sightline score {out}"))
 
 
@@ -126,17 +137,20 @@ def report(
 
 
 @app.command("eval")
-def evaluate(
+@takes_model_options
+def evaluate(  # noqa: PLR0913 - one parameter an option
     tasksets: Annotated[list[Path], typer.Argument(help="Task sets.")],
     *,
     model: ModelNames,
     out: Out,
+    options: "ModelOptions",
     limit: Limit = None,
+    max_errors: MaxErrors = 0.01,
     by: Bys = None,
     json: Json = False,
 ) -> None:
     """Predict, score and report: every model on every task set, in OUT/{model}/{task set} and OUT/report."""
-    summaries, page, skipped = run_all(tasksets, model, out, limit=limit, quiet=json)
+    summaries, page, skipped = run_all(tasksets, model, out, options=options, limit=limit, max_errors=max_errors, quiet=json)
 
     def text() -> None:
         print_summaries(summaries, by=by or ())
@@ -147,7 +161,14 @@ def evaluate(
 
 
 def run_all(
-    tasksets: Sequence[Path], models: Sequence[str], out: Path, *, limit: int | None = None, quiet: bool = False
+    tasksets: Sequence[Path],
+    models: Sequence[str],
+    out: Path,
+    *,
+    options: "ModelOptions | None" = None,
+    limit: int | None = None,
+    max_errors: float = 0.01,
+    quiet: bool = False,
 ) -> tuple[list["Summary"], Path, list[str]]:
     """Every model on every task set. Returns the summaries, the report's page, and one line for each pair left out and why.
 
@@ -155,12 +176,12 @@ def run_all(
         InputError: two task sets of one name, an empty task set, or nothing that any of the models can answer.
     """
     from sightline.evaluate.predict import predict as ask  # noqa: PLC0415
-    from sightline.models import NotApplicable, get_model  # noqa: PLC0415
+    from sightline.models import ModelOptions, NotApplicable, get_model  # noqa: PLC0415
     from sightline.report.write import write_report  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     opened = [TaskSet(path) for path in tasksets]
-    chosen = [get_model(name) for name in dict.fromkeys(models)]
+    chosen = [get_model(name, options or ModelOptions()) for name in dict.fromkeys(models)]
     names = [tasks.manifest.name for tasks in opened]
     for name in names:
         if names.count(name) > 1:
@@ -175,8 +196,9 @@ def run_all(
             for model in chosen:
                 folder = out / model.name / tasks.manifest.name
                 label = f"{model.name} on {tasks.manifest.name}"
+                on_progress = functools.partial(bar, label)
                 try:
-                    ask(tasks, model, folder, limit=limit, on_progress=lambda done, total, label=label: bar(label, done, total))
+                    ask(tasks, model, folder, limit=limit, max_errors=max_errors, on_progress=on_progress)
                 except NotApplicable as error:
                     skipped.append(f"{label}: {error}")
                     continue

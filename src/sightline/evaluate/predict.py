@@ -1,14 +1,18 @@
 """Ask a model every question of a task set that it has not answered yet.
 
-Answers are appended in the order of the task set, batch by batch, flushed at once and made durable at least once a second;
-killed at any moment and started again, the run ends with the same bytes as an undisturbed one. Wall-clock figures go to
-`timing.json` alone.
+Answers are appended in the order of the task set, as soon as they come, and made durable at least once a second
+(`evaluate.journal`); killed at any moment and started again, the run ends with the same bytes as an undisturbed one. Wall-clock
+figures, tokens and costs go to `timing.json` alone.
+
+A question that has no answer (`Failure`: a server that stays down) does not stop the run until there are too many. Then the run
+stops without recording any of them. If there are few, they are recorded as status "error", which counts as a wrong answer, and the
+same command asks them again.
 """
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -16,23 +20,26 @@ import msgspec
 
 from sightline.dialects import Size
 from sightline.errors import InputError
-from sightline.evaluate.run import PREDICTIONS, SCORES, SUMMARY, TIMING, RunInfo, count_predictions, describe_run, open_run
-from sightline.files import only_writer, read_json, sync_folder, write_json
+from sightline.evaluate.journal import Journal
+from sightline.evaluate.run import SCORES, SUMMARY, TIMING, RunInfo, describe_run, open_run
+from sightline.files import only_writer, read_json, write_json
 from sightline.geometry.boxes import box_centre, clip_box
 from sightline.geometry.masks import rle_area
 from sightline.geometry.points import pixel_index
 from sightline.models import Model
+from sightline.models.model import Failure, Said, Usage, replies_of
 from sightline.taskset.store import TaskSet
 from sightline.types import Answer, Boxes, Choice, MaskAnswer, NotVisible, Points, Prediction, Question, Reading, Record
 
-SYNC_EVERY_S = 1.0
+MAX_ERRORS = 0.01
 
 
 class Session(Record):
-    """One start of `predict` in `timing.json`."""
+    """One start of `predict` in `timing.json`. `usage` is None where nothing was asked for that is counted."""
 
     num_predictions: int
     seconds: float
+    usage: Usage | None = None
 
 
 def predict(
@@ -41,65 +48,91 @@ def predict(
     out: Path,
     *,
     limit: int | None = None,
+    max_errors: float = MAX_ERRORS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> RunInfo:
     """Fill the run folder `out` with the model's predictions, of the first `limit` examples or of all.
 
     `on_progress` is called with (done, total), first with what was there already. A run that goes on loses its scores and summary:
-    they would be of fewer examples.
+    they would be of fewer examples. `max_errors`: the largest share of the examples that may end with status "error".
 
     Raises:
         NotApplicable: the model cannot answer this task set.
-        InputError: another process writes to `out`, or `out` holds another run.
+        InputError: another process writes to `out`, `out` holds another run, or too many questions had no answer.
     """
     model.check(taskset)
     info = describe_run(taskset, model)
     with only_writer(out):
         open_run(out, info)
         ids = taskset.index["id"]
-        done = count_predictions(out, ids)
         total = len(ids) if limit is None else min(limit, len(ids))
+        journal = Journal(out, ids, total)
         if on_progress:
-            on_progress(min(done, total), total)
-        if done < total:
+            on_progress(journal.num_answered, total)
+        if journal.done < total:
             for path in (out / SCORES, *out.glob(f"{Path(SUMMARY).stem}*.json")):
                 path.unlink(missing_ok=True)
-            started = time.monotonic()
-            _append(taskset, model, out / PREDICTIONS, start=done, total=total, on_progress=on_progress)
-            _note_time(out / TIMING, Session(num_predictions=total - done, seconds=round(time.monotonic() - started, 3)))
+            with journal:
+                _fill(journal, model, taskset, max_errors=max_errors, on_progress=on_progress)
+                journal.finish()
     return info
 
 
-def _append(
-    taskset: TaskSet, model: Model, path: Path, *, start: int, total: int, on_progress: Callable[[int, int], None] | None
+def _fill(
+    journal: Journal, model: Model, taskset: TaskSet, *, max_errors: float, on_progress: Callable[[int, int], None] | None
 ) -> None:
-    """Predict examples `start` to `total` and append them."""
-    questions = (example.question for example in islice(taskset, start, total))
-    done, synced = start, time.monotonic()
-    with path.open("ab") as file:
-        sync_folder(path.parent)
-        while batch := list(islice(questions, model.batch_size)):
-            file.write(b"".join(msgspec.json.encode(prediction) + b"\n" for prediction in _ask(model, batch, taskset)))
-            file.flush()
-            if time.monotonic() - synced > SYNC_EVERY_S:
-                os.fsync(file.fileno())
-                synced = time.monotonic()
-            done += len(batch)
-            if on_progress:
-                on_progress(done, total)
-        os.fsync(file.fileno())
+    """Ask what is not answered yet and give the journal what comes."""
+    started, before, usage = time.monotonic(), journal.num_answered, Usage()
+    try:
+        with closing(_unanswered(journal, taskset)) as questions, closing(replies_of(model, questions, taskset)) as replies:
+            for some in replies:
+                predictions: list[Prediction] = []
+                for question, reply in some:
+                    usage = usage.plus(reply.usage) if isinstance(reply, Said | Failure) else usage
+                    if isinstance(reply, Failure):
+                        journal.fail(question.id, reply.reason)
+                    else:
+                        predictions.append(_prediction(model, question, reply))
+                journal.add(predictions)
+                _refuse_many(journal, model, max_errors)
+                if on_progress:
+                    on_progress(journal.num_answered, journal.total)
+    finally:
+        session = Session(
+            num_predictions=journal.num_answered - before - len(journal.failures),
+            seconds=round(time.monotonic() - started, 3),
+            usage=None if usage == Usage() else usage,
+        )
+        _note_time(journal.folder / TIMING, session)
 
 
-def _ask(model: Model, questions: Sequence[Question], taskset: TaskSet) -> Iterator[Prediction]:
-    answers = model.answer(questions, taskset)
-    if len(answers) != len(questions):
-        raise InputError(f"model {model.name!r} gave {len(answers)} answers to {len(questions)} questions: expected one each.")
-    for question, answer in zip(questions, answers, strict=True):
-        if isinstance(answer, str):
-            text = _storable(answer)
-            yield Prediction(id=question.id, reading=_read_text(model, text, question), text=text)
-        else:
-            yield Prediction(id=question.id, reading=read_geometry(answer, question))
+def _unanswered(journal: Journal, taskset: TaskSet) -> Generator[Question, None, None]:
+    """The questions that the journal has no prediction for when their turn comes."""
+    first = journal.done
+    for position, example in enumerate(islice(taskset, first, journal.total), start=first):
+        if not journal.has(position):
+            yield example.question
+
+
+def _refuse_many(journal: Journal, model: Model, max_errors: float) -> None:
+    failures = journal.failures
+    if len(failures) > max_errors * journal.total:
+        example_id, reason = next(iter(failures.items()))
+        raise InputError(
+            f"{journal.folder}: model {model.name!r} had no answer to {len(failures):,} of {journal.total:,} questions, more than "
+            f"--max-errors {max_errors:g} allows (a share). The first was {example_id!r}: {reason}. What was answered is kept, and "
+            "nothing else is recorded: mend the cause and run the same command again, which asks only the rest."
+        )
+
+
+def _prediction(model: Model, question: Question, reply: str | Answer | Said) -> Prediction:
+    if not isinstance(reply, str | Said):
+        return Prediction(id=question.id, reading=read_geometry(reply, question))
+    said = Said(text=reply) if isinstance(reply, str) else reply
+    text = _storable(said.text)
+    reading = _read_text(model, text, question)
+    reading = cut_reading(reading) if said.cut else reading
+    return Prediction(id=question.id, reading=reading, text=text, exposure=said.exposure)
 
 
 def read_geometry(answer: Answer, question: Question) -> Reading:
@@ -147,6 +180,18 @@ def _read_text(model: Model, text: str, question: Question) -> Reading:
     if model.dialect is None:
         raise InputError(f"model {model.name!r} answered in text but declares no dialect to read it by. Give it one.")
     return model.dialect.decode(text, question.form, [Size.of(image) for image in question.images])
+
+
+def cut_reading(reading: Reading) -> Reading:
+    """The reading of a text that the limit of new tokens ended: `truncated`, with what was read so far as its answer.
+
+    `out_of_range` and `ambiguous` stay what they are, with the note `truncated`: more text could not have mended them.
+    """
+    if reading.status == "truncated" or "truncated" in reading.notes:
+        return reading
+    if reading.status in ("out_of_range", "ambiguous"):
+        return msgspec.structs.replace(reading, notes=(*reading.notes, "truncated"))
+    return msgspec.structs.replace(reading, status="truncated")
 
 
 def _storable(text: str) -> str:

@@ -4,7 +4,8 @@
         predictions.jsonl   one `types.Prediction` a line, in the order of the task set; only ever appended to
         scores.jsonl        one `types.Score` a line, same order (written whole by `score`)
         summary.json        every metric with n and interval (written whole by `summary`)
-        timing.json         wall-clock figures, the only file that differs between two runs
+        waiting.jsonl       answers that came before their turn, only while there are any (`evaluate.journal`)
+        timing.json         wall-clock figures and what the answers took, the only file that differs between two runs
 
 Predictions stand in the order of the task set, so what is done is always a prefix, and "how many" is all that resuming needs.
 A line without its newline is what a killed process left; it is cut off when the run is opened for writing and not read before.
@@ -29,6 +30,7 @@ from sightline.types import Prediction, Record, Score
 FORMAT = 1
 T = TypeVar("T")
 RUN, PREDICTIONS, SCORES, SUMMARY, TIMING = "run.json", "predictions.jsonl", "scores.jsonl", "summary.json", "timing.json"
+WAITING = "waiting.jsonl"
 PACKAGES = ("sightline", "numpy", "opencv-python-headless", "pycocotools", "msgspec")
 
 
@@ -139,7 +141,7 @@ def count_predictions(folder: Path, ids: Sequence[str]) -> int:
     path = folder / PREDICTIONS
     if not path.exists():
         return 0
-    _cut_torn_line(path)
+    cut_torn_line(path)
     done = 0
     for done, prediction in enumerate(read_predictions(folder), start=1):
         if done > len(ids) or prediction.id != ids[done - 1]:
@@ -165,7 +167,7 @@ def _differences(stored: dict[str, Any], given: dict[str, Any], prefix: str = ""
             yield f"{prefix}{name} is {json.dumps(old)} there and {json.dumps(new)} here"
 
 
-def _cut_torn_line(path: Path) -> None:
+def cut_torn_line(path: Path) -> None:
     """Truncate the file after its last newline."""
     with path.open("r+b") as file:
         size = end = file.seek(0, os.SEEK_END)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from sightline.errors import InputError
 from sightline.evaluate.claims import measure_claims
-from sightline.evaluate.metrics import DRAWS, LEVEL, Metric, measure, measure_tiers, tabulate
+from sightline.evaluate.metrics import DRAWS, LEVEL, RATIOS, Metric, measure, measure_tiers, tabulate
 from sightline.evaluate.run import SUMMARY, RunInfo, read_run, read_scores
 from sightline.evaluate.score import open_taskset
 from sightline.evaluate.slices import measure_slices, slice_values
@@ -109,4 +110,9 @@ def read_summary(folder: Path) -> Summary:
     path = folder / SUMMARY
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no {SUMMARY}. Score it first: `sightline score {folder}`.")
-    return read_json(path, Summary)
+    summary = read_json(path, Summary)
+    if missing := [name for name in RATIOS if name not in summary.metrics]:
+        raise InputError(
+            f"{path} was written by an older version (it lacks {', '.join(missing)}). Score the run again: `sightline score {folder}`."
+        )
+    return summary

@@ -1,14 +1,17 @@
-"""Models: the baselines that stand in every table. Look one up by name with `get_model`."""
+"""Models: the baselines that stand in every table, checkpoints and servers. Look one up with `get_model`."""
 
 import difflib
 from collections.abc import Callable
+from pathlib import Path
 
 from sightline.errors import InputError
 from sightline.models.model import Model, NotApplicable
+from sightline.models.options import ModelOptions
 
-__all__ = ["MODELS", "Model", "NotApplicable", "get_model"]
+__all__ = ["MODELS", "PREFIXES", "Model", "ModelOptions", "NotApplicable", "get_model"]
 
-LATER_PREFIXES = ("hf", "openai", "import")
+LATER_PREFIXES = ("import",)
+DEFAULTS = ModelOptions()
 
 
 def _center() -> Model:
@@ -67,18 +70,51 @@ MODELS: dict[str, Callable[[], Model]] = {
 }
 
 
-def get_model(spec: str) -> Model:
-    """The model called `spec`.
+def _openai(rest: str, options: ModelOptions) -> Model:
+    from sightline.models.endpoint import Endpoint, parse_spec  # noqa: PLC0415
+
+    url, name = parse_spec(rest)
+    return Endpoint(url, name, options)
+
+
+def _hf(rest: str, options: ModelOptions) -> Model:
+    from sightline.models.huggingface import huggingface  # noqa: PLC0415
+
+    return huggingface(rest, options)
+
+
+PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {"hf": _hf, "openai": _openai}
+"""What `PREFIX:REST` means; the functions take REST."""
+
+
+def get_model(spec: str, options: ModelOptions = DEFAULTS) -> Model:
+    """The model called `spec`. `options` concern those with a prefix; baselines have none.
 
     Raises:
         InputError: no such model; the message lists the choices and the nearest name.
     """
     if spec in MODELS:
         return MODELS[spec]()
-    choices = ", ".join(MODELS)
-    prefix, colon, _ = spec.partition(":")
+    prefix, colon, rest = spec.partition(":")
+    if colon and prefix in PREFIXES:
+        return _remembered(PREFIXES[prefix](rest, options), options)
+    choices = ", ".join([*MODELS, *(f"{prefix}:..." for prefix in PREFIXES)])
     if colon and prefix in LATER_PREFIXES:
         raise InputError(f"model {spec!r}: models given as `{prefix}:` are not part of this version yet. Models it has: {choices}.")
     nearest = difflib.get_close_matches(spec, MODELS, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise InputError(f"no model is called {spec!r}.{hint} Choices: {choices}.")
+
+
+def _remembered(model: Model, options: ModelOptions) -> Model:
+    """The model with the folder of earlier answers that the options name."""
+    if options.cache is None:
+        return model
+    if options.temperature > 0:
+        raise InputError(
+            f"model {model.name!r}: --cache gives the same answer every time, and --temperature {options.temperature:g} asks for "
+            "different ones. Leave one of the two out."
+        )
+    from sightline.models.cache import Cached  # noqa: PLC0415
+
+    return Cached(model, Path(options.cache))

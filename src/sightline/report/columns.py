@@ -1,8 +1,10 @@
 """The index of a report: one row an example, as columns that the page filters without loading any example.
 
     ids, labels            lists of text
+    slices[name]           uint8 positions in `bins[name]`: the example's bin of a slicing, the last is "unknown"
     group, tier, visible   base64 of little-endian numbers: uint32 and uint8 positions in `groups` and `tiers`, uint8 0 or 1
     runs[i].status         uint8 positions in `statuses`; 255 where the run has no score
+    runs[i].kind           uint8 positions among the keys of `kinds` (`evaluate.taxonomy`); 255 where the run has no score
     runs[i].flags          uint8, bits from the lowest: correct; hit known, hit; dilated known, dilated; said known, said visible;
                            wrong panel
     runs[i].l2             float64: distance to the truth as `Score.l2_norm`, NaN where there is none
@@ -15,8 +17,10 @@ import base64
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Shaped, UInt8
 
+from sightline.evaluate.slices import SLICINGS, UNKNOWN, bin_members
+from sightline.evaluate.taxonomy import KIND_LABELS, KINDS, ErrorKind
 from sightline.report.markup import show_hidden
 from sightline.types import STATUSES, Example, Score
 
@@ -38,13 +42,15 @@ class RunColumns:
 
     def __init__(self) -> None:
         self.status: list[int] = []
+        self.kind: list[int] = []
         self.flags: list[int] = []
         self.l2: list[float] = []
         self.iou: list[float] = []
 
-    def add(self, score: Score | None) -> None:
-        """Append the score of the next example, or that there is none."""
+    def add(self, score: Score | None, kind: ErrorKind | None) -> None:
+        """Append the score of the next example and its kind of error, or that there is none."""
         self.status.append(UNSCORED if score is None else STATUSES.index(score.status))
+        self.kind.append(UNSCORED if kind is None else KINDS.index(kind))
         self.flags.append(0 if score is None else flags(score))
         self.l2.append(float("nan") if score is None or score.l2_norm is None else score.l2_norm)
         self.iou.append(float("nan") if score is None or score.iou is None else score.iou)
@@ -53,6 +59,7 @@ class RunColumns:
         """As the page reads them."""
         return {
             "status": pack(np.array(self.status, dtype="<u1")),
+            "kind": pack(np.array(self.kind, dtype="<u1")),
             "flags": pack(np.array(self.flags, dtype="<u1")),
             "l2": pack(np.array(self.l2, dtype="<f8")),
             "iou": pack(np.array(self.iou, dtype="<f8")),
@@ -68,6 +75,7 @@ class RowColumns:
         self.group: list[int] = []
         self.tier: list[int] = []
         self.visible: list[bool] = []
+        self.slices: dict[str, list[float]] = {name: [] for name in SLICINGS}
         self.groups = Names()
         self.tiers = Names()
 
@@ -78,6 +86,8 @@ class RowColumns:
         self.group.append(self.groups.position(example.group))
         self.tier.append(self.tiers.position(example.tier))
         self.visible.append(example.truth.visible)
+        for name, slicing in SLICINGS.items():
+            self.slices[name].append(example.slices.get(slicing.value, float("nan")))
 
     def columns(self) -> dict[str, Any]:
         """As the page reads them."""
@@ -90,7 +100,14 @@ class RowColumns:
             "groups": list(self.groups.positions),
             "tiers": list(self.tiers.positions),
             "statuses": list(STATUSES),
+            "kinds": dict(KIND_LABELS),
+            "slices": {name: pack(self._bins(name)) for name in SLICINGS},
+            "bins": {name: [*slicing.bins, UNKNOWN] for name, slicing in SLICINGS.items()},
         }
+
+    def _bins(self, name: str) -> UInt8[np.ndarray, " n"]:
+        members = bin_members(SLICINGS[name], np.array(self.slices[name], dtype=np.float64))
+        return np.argmax(np.stack(list(members.values())), axis=0).astype(np.uint8)
 
 
 def flags(score: Score) -> int:

@@ -1,18 +1,20 @@
 """One example in full, as plain values for the page: all geometry in pixels of the picture it lies in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from sightline.dialects import Dialect
 from sightline.geometry.masks import decode_mask, rle_area
 from sightline.report.markup import shorten, show_hidden
 from sightline.report.outlines import outline_path
 from sightline.report.pictures import picture_name, preview_size
 from sightline.report.prompts import prompt_segments
+from sightline.report.saw import Eyes
 from sightline.types import Answer, Boxes, Choice, Example, MaskAnswer, NotVisible, Points, Prediction, Question, Score
 
 
-def example_detail(example: Example, dialects: Sequence[str | None]) -> dict[str, Any]:
-    """The example without any run's answer; `dialects` are those that its prompt is shown in."""
+def example_detail(example: Example, dialects: Mapping[str, Dialect | None]) -> dict[str, Any]:
+    """The example without any run's answer; `dialects` are those that its prompt is shown in, by name."""
     question = example.question
     return {
         "images": [_image(question, index) for index in range(len(question.images))],
@@ -29,8 +31,7 @@ def example_detail(example: Example, dialects: Sequence[str | None]) -> dict[str
             for panel in question.panels
         ],
         "prompts": [
-            {"dialect": "" if dialect is None else show_hidden(dialect), "segments": prompt_segments(question, dialect)}
-            for dialect in dialects
+            {"dialect": show_hidden(name), "segments": prompt_segments(question, dialect)} for name, dialect in dialects.items()
         ],
         "reference": _reference(question),
         "truth": _truth(example),
@@ -41,8 +42,9 @@ def example_detail(example: Example, dialects: Sequence[str | None]) -> dict[str
     }
 
 
-def prediction_detail(prediction: Prediction, score: Score | None) -> dict[str, Any]:
-    """One run's answer: the text as it came (hidden characters shown, cut at a limit), how it was read, and its score."""
+def prediction_detail(example: Example, prediction: Prediction, score: Score | None, eyes: Eyes) -> dict[str, Any]:
+    """One run's answer: the text as it came (hidden characters shown, cut at a limit), how it was read, its score, and what the
+    model saw."""
     reading = prediction.reading
     text, num_more = (None, 0) if prediction.text is None else shorten(prediction.text)
     return {
@@ -53,6 +55,7 @@ def prediction_detail(prediction: Prediction, score: Score | None) -> dict[str, 
         "text": text,
         "num_more": num_more,
         "score": None if score is None else _score(score),
+        "saw": eyes.saw(example, prediction),
     }
 
 

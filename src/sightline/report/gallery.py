@@ -1,5 +1,6 @@
 """The data of a report's gallery: one pass over each task set and its runs, a chunk of rows at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from typing import Any
 
 from sightline.errors import InputError
 from sightline.evaluate.run import read_predictions, read_scores
+from sightline.evaluate.taxonomy import ErrorKind, Neighbours, error_kind
 from sightline.report.columns import RowColumns, RunColumns
 from sightline.report.details import example_detail, mask_ids, prediction_detail
 from sightline.report.markup import script, shorten
 from sightline.report.outlines import outline_path
 from sightline.report.pictures import Previews
 from sightline.report.runs import AnsweredSet, Collection, Run
+from sightline.report.saw import Eyes
 from sightline.taskset.store import TaskSet
 from sightline.types import Example, Prediction, Score
 
@@ -25,10 +28,11 @@ Outcome = tuple[Prediction, Score]
 
 @dataclass(frozen=True)
 class Row:
-    """An example with what each run of its task set made of it; None where a run has not come to it."""
+    """An example with what each run of its task set made of it, and the kind of error; None where a run has not come to it."""
 
     example: Example
     outcomes: tuple[Outcome | None, ...]
+    kinds: tuple[ErrorKind | None, ...]
 
 
 class Gallery:
@@ -37,6 +41,8 @@ class Gallery:
     Args:
         pool: where pictures and outlines are made.
         max_examples: how many of each task set to show; None is all.
+
+    `errors` counts the kinds of error in each run folder, of all its examples.
     """
 
     def __init__(self, folder: Path, pool: Executor, *, max_examples: int | None = None) -> None:
@@ -45,6 +51,7 @@ class Gallery:
         self.max_examples = max_examples
         self.previews = Previews(folder / "assets", pool)
         self.rows = RowColumns()
+        self.errors: dict[Path, Counter[ErrorKind]] = {}
         self.pending: list[dict[str, Any]] = []
         self.outlines: dict[str, str] = {}
         self.num_chunks = 0
@@ -74,23 +81,37 @@ class Gallery:
         self._write_data("index", index)
 
     def _write_set(self, answered: AnsweredSet, *, on_rows: Callable[[int], None]) -> list[tuple[RunColumns, list[str]]]:
-        dialects = tuple(dict.fromkeys(run.info.dialect for run in answered.runs))
-        shown_in = tuple(dialect for dialect in dialects if dialect is not None) or (None,)
         columns = [(RunColumns(), list[str]()) for _ in answered.runs]
-        rows = islice(aligned(answered), self.max_examples)
+        eyes = [Eyes(run.info) for run in answered.runs]
+        shown_in = {seen_by.name: seen_by.dialect for seen_by in eyes if seen_by.dialect} or {"": None}
+        everything = self._counted(answered)
+        rows = islice(everything, self.max_examples)
         while batch := list(islice(rows, CHUNK_ROWS - len(self.pending))):
             self._draw(answered.taskset, [row.example for row in batch])
             for row in batch:
                 self.rows.add(row.example)
-                for (run_columns, texts), outcome in zip(columns, row.outcomes, strict=True):
-                    run_columns.add(outcome[1] if outcome else None)
+                for (run_columns, texts), outcome, kind in zip(columns, row.outcomes, row.kinds, strict=True):
+                    run_columns.add(outcome[1] if outcome else None, kind)
                     texts.append(_searched(outcome))
-                answers = [prediction_detail(*outcome) if outcome else None for outcome in row.outcomes]
+                answers = [
+                    prediction_detail(row.example, *outcome, seen_by) if outcome else None
+                    for outcome, seen_by in zip(row.outcomes, eyes, strict=True)
+                ]
                 self.pending.append(example_detail(row.example, shown_in) | {"runs": answers})
             if len(self.pending) == CHUNK_ROWS:
                 self._flush()
             on_rows(len(self.rows.ids))
+        for _ in everything:  # those that are not shown are counted all the same
+            pass
         return columns
+
+    def _counted(self, answered: AnsweredSet) -> Iterator[Row]:
+        counters = [self.errors.setdefault(run.folder, Counter()) for run in answered.runs]
+        for row in aligned(answered):
+            for counter, kind in zip(counters, row.kinds, strict=True):
+                if kind is not None:
+                    counter[kind] += 1
+            yield row
 
     def _draw(self, taskset: TaskSet, examples: Sequence[Example]) -> None:
         """The previews and outlines that these examples need."""
@@ -116,6 +137,8 @@ def aligned(answered: AnsweredSet) -> Iterator[Row]:
         InputError: a run's lines are not in the order of the task set, or its scores are not of its predictions.
     """
     streams = [_outcomes(run) for run in answered.runs]
+    neighbours = Neighbours(answered.taskset)
+    masks = answered.taskset.read_mask
     for example in answered.taskset:
         outcomes = tuple(next(stream, None) for stream in streams)
         for run, outcome in zip(answered.runs, outcomes, strict=True):
@@ -124,7 +147,11 @@ def aligned(answered: AnsweredSet) -> Iterator[Row]:
                     f"{run.folder}: a score of {outcome[1].id!r} stands where that of {example.id!r} belongs (the order of the "
                     "task set). The file was edited: score the run again."
                 )
-        yield Row(example, outcomes)
+        others = neighbours.of(example)
+        kinds: list[ErrorKind | None] = [
+            error_kind(example, *outcome, masks, others=others) if outcome else None for outcome in outcomes
+        ]
+        yield Row(example, outcomes, tuple(kinds))
 
 
 def _outcomes(run: Run) -> Iterator[Outcome]:

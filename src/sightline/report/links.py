@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from sightline.evaluate.metrics import NATURAL_ABSENCES, SUCCESS_NORM
 from sightline.evaluate.overlaps import ACCEPTED_IOU
+from sightline.evaluate.slices import SLICINGS
 
 Conditions = Mapping[str, str]
 
@@ -47,6 +48,16 @@ BEHIND: dict[str, Behind] = {
     **{f"{name}_{kind}": POINTED for name in ("l2_norm", "l2_over_size") for kind in ("mean", "std", "median")},
 }
 
+BEHIND_CLAIMS: dict[str, Behind] = {
+    "absent": Behind({}, ABSENT),
+    "said_not_visible": Behind({}, SAID_ABSENT),
+    "said_visible": Behind({}, {"said": "visible"}),
+    "said_neither": Behind({}, {"said": "neither"}),
+    "claim_right": Behind({}, {"claim": "1"}),
+    "absent_if_said_not_visible": Behind(SAID_ABSENT, RIGHTLY_ABSENT),
+    "visible_if_said_visible": Behind({"said": "visible"}, VISIBLE | {"said": "visible"}),
+}
+
 
 def behind(name: str) -> Behind:
     """The conditions of a metric or of a count (`num_wrong_panel`, `num_` and a status)."""
@@ -60,6 +71,22 @@ def behind(name: str) -> Behind:
 def behind_tier(tier: str) -> Behind:
     """The conditions of the share of right answers in a tier."""
     return Behind({"tier": tier}, {"tier": tier, "right": "1"})
+
+
+def behind_said_absent(tier: str) -> Behind:
+    """The conditions of the share of a tier that was said to be absent."""
+    return Behind({"tier": tier}, {"tier": tier} | SAID_ABSENT)
+
+
+def behind_bin(slicing: str, label: str) -> Behind:
+    """The conditions of the share of right answers in a bin of `evaluate.slices.SLICINGS`."""
+    asked = {"bin": f"{slicing}:{label}"} | (VISIBLE if SLICINGS[slicing].asks == "visible" else {})
+    return Behind(asked, asked | {"right": "1"})
+
+
+def behind_kind(kind: str) -> Behind:
+    """The conditions of the count of a kind of error (`evaluate.taxonomy`)."""
+    return Behind({}, {"kind": kind})
 
 
 def gallery_url(set_name: str, model: str, conditions: Conditions) -> str:

@@ -4,71 +4,87 @@ Every number is a link to the examples it counts, and its `(n)` to those it is o
 tables say the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from sightline import __version__
+from sightline.evaluate.breakdown import CLAIM_LABELS
+from sightline.evaluate.claims import ALL
+from sightline.evaluate.metrics import Metric
+from sightline.evaluate.slices import SLICINGS
 from sightline.evaluate.summary import HEADLINE, Summary
-from sightline.evaluate.table import LABELS, NOTHING, format_cell, format_metric
-from sightline.report.links import Behind, behind, behind_tier, gallery_url
+from sightline.evaluate.table import LABELS, format_cell, format_metric
+from sightline.evaluate.taxonomy import KIND_LABELS, ErrorKind
+from sightline.report.links import BEHIND_CLAIMS, behind, behind_bin, behind_kind, behind_said_absent, behind_tier
 from sightline.report.markup import Html, element, join
-from sightline.report.runs import AnsweredSet, Collection, Run
+from sightline.report.paired import paired_table
+from sightline.report.plots import plots
+from sightline.report.runs import AnsweredSet, Collection
 from sightline.report.sources import sources
+from sightline.report.tables import Column, SummarisedRun, folded, summarised_runs, table
 from sightline.types import STATUSES
 
 HOW_TO_READ = "Each cell: value [95 % interval] (n); the value opens the examples it counts, n all that were asked."
+KINDS_NOTE = (
+    "One kind for each example. A near miss is on the dilated mask or within 5 % of the picture; a flip would hit if mirrored left "
+    "to right; other objects are those that this task set has masks of in the same picture, so their count is a lower bound."
+)
+SLICING_WORDS = {
+    "size": "size of the object",
+    "reference": "size in the reference view",
+    "overlap": "overlap of the views",
+    "occlusion": "occlusion",
+    "wording": "wording",
+}
+assert set(SLICING_WORDS) == set(SLICINGS)
+Errors = Mapping[Path, Counter[ErrorKind]]
+"""How often each kind of error is in each run folder."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of a table: its title, the text of a run's cell, and the examples behind it. No text: the run lacks it."""
-
-    title: str
-    text: Callable[[Summary], str | None]
-    behind: Behind
-
-
-def page(collection: Collection, summaries: Sequence[Summary], *, title: str, assets: Html, sampling: Html) -> str:
+def page(collection: Collection, summaries: Sequence[Summary], errors: Errors, *, title: str, assets: Html, sampling: Html) -> str:
     """The whole page. `summaries` are in the order of `collection.runs`; `assets` the tags of scripts and styles."""
-    by_run = dict(zip((run.folder for run in collection.runs), summaries, strict=True))
     template = Template((files("sightline.report") / "page.html").read_text(encoding="utf-8"))
     interval = " / ".join(dict.fromkeys(f"protocol {summary.protocol}, intervals: {summary.interval}" for summary in summaries))
+    runs = [(answered, summarised_runs(collection, answered, summaries)) for answered in collection.sets]
     return template.substitute(
         title=join(title),
         subtitle=join(
             f"{_count(len(summaries), 'run')} of {_count(len(collection.models), 'model')}; {interval}; Sightline {__version__}."
         ),
         assets=assets,
-        tables=join(*(_tables(collection, answered, by_run) for answered in collection.sets)),
+        tables=join(*(_tables(answered, of_set, errors) for answered, of_set in runs)),
         sources=sources(collection, summaries),
         sampling=sampling,
     )
 
 
-def _tables(collection: Collection, answered: AnsweredSet, summaries: Mapping[Path, Summary]) -> Html:
+def _tables(answered: AnsweredSet, runs: Sequence[SummarisedRun], errors: Errors) -> Html:
     """One task set: the headline table, and the rest folded away."""
-    of_set = [summaries[run.folder] for run in answered.runs]
-    manifest = answered.taskset.manifest
-    first = of_set[0]
+    name, manifest, first = answered.name, answered.taskset.manifest, runs[0].summary
     size = f"{_count(first.num_examples, 'example')} in {_count(first.num_groups, 'scene')}"
     about = f"{manifest.task}, {manifest.split}: {size}"
     headline = HEADLINE.get(manifest.task, ("joint_accuracy",))
-    rest = [name for name in LABELS if name not in headline and all(_applies(name, summary) for summary in of_set)]
-    tiers = sorted({tier for summary in of_set for tier in summary.tiers})
-
-    def table(columns: Sequence[Column]) -> Html:
-        return _table(collection, answered, of_set, columns)
-
+    rest = [label for label in LABELS if label not in headline and all(_applies(label, run.summary) for run in runs)]
+    tiers = sorted({tier for run in runs for tier in run.summary.tiers})
     return join(
-        element("h3", answered.name),
+        element("h3", name),
         element("p", f"{about}. {HOW_TO_READ}", class_="note"),
-        table([_metric_column(name) for name in headline]),
-        _folded("Right answers by tier, %", table([_tier_column(tier) for tier in tiers])),
-        _folded("More metrics", table([_metric_column(name) for name in rest])),
-        _folded("Statuses", table([_metric_column(f"num_{status}", title=status) for status in STATUSES])),
+        table(name, runs, [_metric_column(label) for label in headline]),
+        paired_table(name, runs),
+        folded("Kinds of error", element("p", KINDS_NOTE, class_="note"), table(name, runs, _kind_columns(runs, errors))),
+        folded("Right answers by tier, %", table(name, runs, [_tier_column(tier) for tier in tiers])),
+        *(
+            folded(f"Right answers by {words}, %", table(name, runs, columns))
+            for slicing, words in SLICING_WORDS.items()
+            if (columns := _bin_columns(slicing, runs))
+        ),
+        folded("Plots of right answers", plots(name, runs)),
+        *_claims(name, runs, tiers),
+        folded("More metrics", table(name, runs, [_metric_column(label) for label in rest])),
+        folded("Statuses", table(name, runs, [_metric_column(f"num_{status}", title=status) for status in STATUSES])),
     )
 
 
@@ -80,63 +96,56 @@ def _applies(name: str, summary: Summary) -> bool:
 
 
 def _metric_column(name: str, *, title: str | None = None) -> Column:
-    return Column(title or LABELS[name], lambda summary: format_cell(name, summary), behind(name))
+    return Column(title or LABELS[name], lambda run: format_cell(name, run.summary), behind(name))
 
 
 def _tier_column(tier: str) -> Column:
-    def text(summary: Summary) -> str | None:
-        return format_metric(tier, summary.tiers[tier]) if tier in summary.tiers else None
-
-    return Column(tier, text, behind_tier(tier))
+    return Column(tier, lambda run: _share(run.summary.tiers.get(tier)), behind_tier(tier))
 
 
-def _folded(title: str, content: Html) -> Html:
-    return element("details", element("summary", title), content)
+def _kind_columns(runs: Sequence[SummarisedRun], errors: Errors) -> list[Column]:
+    """A column for each kind that any of the runs has."""
+
+    def column(kind: ErrorKind, label: str) -> Column:
+        return Column(label, lambda run: f"{errors[run.run.folder][kind]} ({run.summary.num_scored})", behind_kind(kind))
+
+    return [column(kind, label) for kind, label in KIND_LABELS.items() if any(errors[run.run.folder][kind] for run in runs)]
 
 
-def _table(collection: Collection, answered: AnsweredSet, summaries: Sequence[Summary], columns: Sequence[Column]) -> Html:
-    head = element("tr", element("th", "Model", scope="col"), *(element("th", column.title, scope="col") for column in columns))
-    rows = [
-        element(
-            "tr", _row_head(collection, run, summary), *(_cell(collection, answered, run, summary, column) for column in columns)
-        )
-        for run, summary in zip(answered.runs, summaries, strict=True)
-    ]
-    table = element("table", element("thead", head), element("tbody", *rows))
-    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=f"results on {answered.name}")
+def _bin_columns(slicing: str, runs: Sequence[SummarisedRun]) -> list[Column]:
+    """A column for each bin that any of the runs has an example in; none where the slicing means nothing in the task."""
+
+    def metric(run: SummarisedRun, label: str) -> Metric | None:
+        return run.summary.slices.get(slicing, {}).get(label, {}).get("joint_accuracy")
+
+    def column(label: str) -> Column:
+        return Column(label, lambda run: _share(metric(run, label)), behind_bin(slicing, label))
+
+    labels = dict.fromkeys(label for run in runs for label in run.summary.slices.get(slicing, {}))
+    return [column(label) for label in labels if any(found.n for run in runs if (found := metric(run, label)))]
 
 
-def _row_head(collection: Collection, run: Run, summary: Summary) -> Html:
-    model = collection.models[run.model_index]
-    partial = f" partial: {summary.num_scored} of {summary.num_examples}" if summary.num_missing else ""
-    return element("th", element("span", model.letter, class_=f"key {paint(run.model_index)}"), f" {model.label}",
-                   *([element("span", partial, class_="trouble")] if partial else []), scope="row")  # fmt: skip
+def _claims(name: str, runs: Sequence[SummarisedRun], tiers: Sequence[str]) -> list[Html]:
+    """How far "not visible" can be trusted, where any run's summary says so."""
+    if not any(run.summary.claims for run in runs):
+        return []
 
+    def column(part: str, claim: str, label: str) -> Column:
+        behind_it = BEHIND_CLAIMS[claim] if part == ALL else behind_said_absent(part)
+        return Column(label, lambda run: _share(run.summary.claims.get(part, {}).get(claim)), behind_it)
 
-def _cell(collection: Collection, answered: AnsweredSet, run: Run, summary: Summary, column: Column) -> Html:
-    text = column.text(summary)
-    if text is None:
-        return element("td", NOTHING, class_="none")
-    label = collection.models[run.model_index].label
-    shown, _, count = text.rpartition(" (")
-    value, _, interval = shown.partition(" [")
-    behind_it = column.behind
-    return element(
-        "td",
-        element("a", value, class_="examples", href=gallery_url(answered.name, label, behind_it.counted)),
-        element(
-            "span",
-            f" [{interval} " if interval else " ",
-            element("a", f"({count}", class_="examples n", href=gallery_url(answered.name, label, behind_it.asked)),
-            class_="behind",
+    return [
+        folded(
+            'How far "not visible" can be trusted',
+            table(name, runs, [column(ALL, claim, label) for claim, label in CLAIM_LABELS.items()]),
         ),
-    )
+        folded("Said not visible by tier, %", table(name, runs, [column(tier, "said_not_visible", tier) for tier in tiers])),
+    ]
+
+
+def _share(metric: Metric | None) -> str | None:
+    return None if metric is None else format_metric("share", metric)
 
 
 def _count(number: int, name: str) -> str:
     return f"{number} {name}{'s' if number != 1 else ''}"
-
-
-def paint(model_index: int) -> str:
-    """The style class of a model's colour; `overlay.js` counts the same way."""
-    return f"run-{model_index % 7}"

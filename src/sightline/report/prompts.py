@@ -1,6 +1,6 @@
 """The prompt of a question as the page shows it: words, and the numbers of the pictures between them."""
 
-from sightline.dialects import Size, get_dialect
+from sightline.dialects import Dialect, Size, get_dialect
 from sightline.dialects.render import render_prompt
 from sightline.report.markup import show_hidden
 from sightline.types import AnswerForm, BoxPart, ImagePart, Part, PointPart, Question, TextPart
@@ -8,7 +8,7 @@ from sightline.types import AnswerForm, BoxPart, ImagePart, Part, PointPart, Que
 Segments = list[str | int]
 
 
-def prompt_segments(question: Question, dialect: str | None) -> Segments:
+def prompt_segments(question: Question, dialect: str | Dialect | None) -> Segments:
     """The prompt in a dialect, as the model was given it; without a dialect, with its geometry in pixels.
 
     Raises:
@@ -17,7 +17,7 @@ def prompt_segments(question: Question, dialect: str | None) -> Segments:
     if dialect is None:
         return [_plain(part) for part in question.prompt]
     pictures = [Size(image.width, image.height) for image in question.images]
-    rendered = render_prompt(question.prompt, get_dialect(dialect), pictures)
+    rendered = render_prompt(question.prompt, get_dialect(dialect) if isinstance(dialect, str) else dialect, pictures)
     return [segment.image_index if isinstance(segment, ImagePart) else show_hidden(segment) for segment in rendered]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sightline import __version__
 from sightline.errors import InputError
 from sightline.evaluate.summary import read_summary
-from sightline.files import read_json, sync_folder, write_json
+from sightline.files import read_json, sync_path, write_json
 from sightline.report.gallery import Gallery
 from sightline.report.markup import Html, element, join
 from sightline.report.page import page
@@ -86,7 +86,8 @@ def _write(
         sampling = element(
             "p", f"The gallery holds the first {max_examples} examples of each task set; the tables count all.", class_="note"
         )
-    html = page(collection, summaries, title=title, assets=_write_assets(folder / "assets"), sampling=sampling)
+    assets = _write_assets(folder / "assets")
+    html = page(collection, summaries, gallery.errors, title=title, assets=assets, sampling=sampling)
     (folder / "index.html").write_text(html, encoding="utf-8")
     names = tuple(run.folder.name for run in collection.runs)
     write_json(folder / MARKER, ReportInfo(format=FORMAT, package_version=__version__, title=title, runs=names, num_examples=total))
@@ -140,6 +141,6 @@ def _publish(partial: Path, out: Path) -> None:
         if old.exists():
             old.rename(out)
         raise
-    sync_folder(out.parent)
+    sync_path(out.parent)
     if old.exists():
         shutil.rmtree(old)

@@ -149,4 +149,3 @@ class TaskWriter:
 
     def _line(self, kind: str, record: Record) -> None:
         self.files[kind].write(self.encoder.encode(record) + b"\n")
-

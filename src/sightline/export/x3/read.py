@@ -22,7 +22,7 @@ from sightline.export.x3.placed import FrameTally, Options, PlacedRow
 from sightline.export.x3.queries import ForeignScene
 from sightline.export.x3.rebuild import rebuild
 from sightline.export.x3.rows import NUM_PICTURES, ROW_TASKS, Row, name_of_theirs, split_of_file
-from sightline.files import only_writer, read_json, sync_folder
+from sightline.files import only_writer, read_json, sync_path
 from sightline.geometry.masks import mask_id
 from sightline.tasks.pictures import Studio
 from sightline.tasks.seen import see_scene
@@ -80,7 +80,7 @@ def import_x3(
                 check_pictures([*sorted(path.parent for path in out.glob("*/index.parquet")), *new.values()])
             for path, staged in new.items():
                 staged.rename(path)
-            sync_folder(out)
+            sync_path(out)
         finally:
             for group in groups:
                 shutil.rmtree(_staging(out, group.name), ignore_errors=True)

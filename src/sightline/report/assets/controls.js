@@ -20,6 +20,7 @@
       set: [["", "all task sets"], ...rows.sets.map(({ name }) => [name, name])],
       model: [["", "any model"], ...rows.models.map(({ label, letter }) => [label, `${letter} ${label}`])],
       vs: [["", "no comparison"], ...rows.models.map(({ label, letter }) => [label, `${letter} ${label}`])],
+      kind: [["", "any kind"], ...Object.entries(rows.kinds).map(([name, label]) => [name, label.toLowerCase()])],
       status: [["", "any status"], ...rows.statuses.map((name) => [name, name])],
       tier: [["", "any tier"], ...rows.tiers.map((name) => [name, name])],
     };

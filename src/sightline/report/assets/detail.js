@@ -13,7 +13,7 @@
       pictures(view, example, runs),
       h("div.columns", {},
         h("section", {}, h("h3", {}, "Example"), facts(exampleFacts(rows, set, row, example)), prompts(example)),
-        h("section", {}, h("h3", {}, "Answers"), runs.map((entry) => answer(entry, at))),
+        h("section", {}, h("h3", {}, "Answers"), runs.map((entry) => answer(entry, at, example))),
       ),
     );
   }
@@ -54,11 +54,43 @@
     ));
   }
 
-  function answer(entry, at) {
+  function answer(entry, at, example) {
     const { prediction, label, letter } = entry;
     const head = h("h4", {}, sightline.card.chip(entry, at), ` ${label}`);
     if (!prediction) return h("div.answer", {}, head, h("p.note", {}, `${letter} has no scored prediction for this example.`));
-    return h("div.answer", {}, head, rawText(prediction), facts(answerFacts(prediction)));
+    return h("div.answer", {}, head, rawText(prediction), facts(answerFacts(prediction, entry.run.kind[at])), saw(example, prediction));
+  }
+
+  // The pictures as the model's processor made them, and every place in the numbers of each frame.
+  function saw(example, prediction) {
+    const { sizes, how, written, truth_written: truthWritten } = prediction.saw;
+    const known = { recorded: "recorded by the run", declared: "from the run's options", stored: "as stored: the run names no other size" }[how];
+    const pictures = example.images.map((image, index) => {
+      const [width, height] = sizes[index] || [image.width, image.height];
+      const scale = `${number(100 * width / image.width)} % × ${number(100 * height / image.height)} %`;
+      return [`${index}`, `${image.width} × ${image.height}`, `${width} × ${height}`, scale];
+    });
+    const places = [...frames("answer", prediction.answer, written, example, sizes), ...frames("truth", example.truth, truthWritten, example, sizes)];
+    return h("details.saw", {}, h("summary", {}, "What the model saw"),
+      h("p.note", {}, `Sizes ${known}.`),
+      table(["picture", "original px", "processed px", "scale"], pictures),
+      places.length ? table(["place", "in the dialect", "original px", "processed px", "picture = 1"], places) : null);
+  }
+
+  function frames(name, read, written, example, sizes) {
+    if (!read || !example.images[read.image]) return [];
+    const { width, height } = example.images[read.image];
+    const [processedWidth, processedHeight] = sizes[read.image] || [width, height];
+    const shares = [1 / width, 1 / height], processed = [processedWidth / width, processedHeight / height];
+    const scaled = (place, [x, y], digits) => `(${place.map((value, axis) => number(value * (axis % 2 ? y : x), digits)).join(", ")})`;
+    return [...read.points, ...read.boxes].map((place, at) =>
+      [name, written[at] || "–", pair(place), scaled(place, processed, 1), scaled(place, shares, 4)]);
+  }
+
+  function table(titles, rows) {
+    return h("div.scroll", { tabIndex: 0 }, h("table", {},
+      h("thead", {}, h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)))),
+      h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))));
   }
 
   function rawText({ text, num_more: numMore }) {
@@ -68,7 +100,7 @@
     return h("pre.text", {}, text, more);
   }
 
-  function answerFacts(prediction) {
+  function answerFacts(prediction, kind) {
     const { answer: read, score, notes } = prediction;
     const made = read ? (read.not_visible ? "not visible" : read.word || `${place(read)} px of picture ${read.image}`) : "nothing";
     const outcome = score && [
@@ -82,6 +114,7 @@
       ["found", prediction.num_found === 1 ? "1 answer" : `${prediction.num_found} answers`],
       ...(notes.length ? [["notes", notes.join(", ")]] : []),
       ...(outcome ? [["outcome", outcome]] : []),
+      ...(sightline.index.kindNames[kind] ? [["kind", sightline.index.kinds[sightline.index.kindNames[kind]].toLowerCase()]] : []),
       ...(score && score.iou !== null ? [["overlap", `${number(score.iou, 3)} (IoU; at least 0.5 is a hit)`]] : []),
       ...(score && score.l2_px !== null
         ? [["distance", `${number(score.l2_px)} px (line to T), ${number(score.l2_norm, 3)} of the picture` +

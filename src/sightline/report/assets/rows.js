@@ -15,11 +15,14 @@
       tier: column(Uint8Array, index.tier),
       visible: column(Uint8Array, index.visible),
       haystack: index.ids.map((id, row) => `${id}\n${index.labels[row]}`.toLowerCase()),
+      kindNames: Object.keys(index.kinds),
+      slices: Object.fromEntries(Object.entries(index.slices).map(([name, text]) => [name, column(Uint8Array, text)])),
       position: new Map(),
     };
     for (const set of rows.sets) set.runs = [];
     for (const run of index.runs) {
       run.status = column(Uint8Array, run.status);
+      run.kind = column(Uint8Array, run.kind);
       run.flags = column(Uint8Array, run.flags);
       run.l2 = column(Float64Array, run.l2);
       run.iou = column(Float64Array, run.iou);
@@ -45,13 +48,15 @@
     if (state.said === "neither") need(SAID_KNOWN, 0);
     if (state.half) need(HALF, YES_NO[state.half] ? HALF : 0);
     const statuses = state.status && new Set(state.status.split(",").map((name) => rows.statuses.indexOf(name)));
+    const kinds = state.kind && new Set(state.kind.split(",").map((name) => rows.kindNames.indexOf(name)));
     const within = state.within === undefined ? Infinity : Number(state.within);
     const pointed = state.pointed || state.within;
     const overlap = state.iou === undefined ? null : Number(state.iou); // an overlap that is not known is below every bound
     const about = state.claim || state.either || state.joint;
-    if (!mask && !statuses && !pointed && overlap === null && !about && !state.model) return null;
+    if (!mask && !statuses && !kinds && !pointed && overlap === null && !about && !state.model) return null;
     return (run, at, visible) =>
       run.status[at] !== UNSCORED && (run.flags[at] & mask) === value && (!statuses || statuses.has(run.status[at])) &&
+      (!kinds || kinds.has(run.kind[at])) &&
       (!pointed || run.l2[at] < within) && (overlap === null || run.iou[at] >= overlap) && (!about || claims(state, run.flags[at], visible));
   }
 
@@ -79,6 +84,7 @@
     const tiers = state.tier && new Set(state.tier.split(",").map((name) => rows.tiers.indexOf(name)));
     const truth = { visible: 1, absent: 0 }[state.truth];
     const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const inBin = state.bin && binTest(rows, state.bin);
     const did = outcome(rows, state);
     for (const set of rows.sets) {
       if (state.set && set.name !== state.set) continue;
@@ -91,6 +97,7 @@
         const row = set.first + at;
         if (group >= 0 ? rows.group[row] !== group : state.scene) continue;
         if (tiers && !tiers.has(rows.tier[row])) continue;
+        if (inBin && !inBin(row)) continue;
         if (truth !== undefined && rows.visible[row] !== truth) continue;
         if (did && !runs.some((run) => did(run, at, rows.visible[row]))) continue;
         if (state.vs && !compares(runs[0], other, at, relation)) continue;
@@ -99,6 +106,14 @@
       }
     }
     return order(rows, state, found);
+  }
+
+  // "size:small <1%": the rows of one bin of a slicing.
+  function binTest(rows, text) {
+    const [name, ...label] = text.split(":");
+    if (!Object.hasOwn(rows.bins, name)) return () => false;
+    const position = rows.bins[name].indexOf(label.join(":"));
+    return (row) => rows.slices[name][row] === position;
   }
 
   function compares(run, other, at, relation) {

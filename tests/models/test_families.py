@@ -1,0 +1,14 @@
+from pathlib import Path
+
+from sightline.dialects import DIALECTS
+from sightline.models.families import FAMILIES, PLAIN_PROMPT
+
+DOCS = Path(__file__).parents[2] / "docs" / "models.md"
+
+
+def test_every_family_has_a_dialect_that_exists_and_stands_in_the_documentation():
+    rows = [line.split("|") for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    documented = {name.strip(" `"): row[3].split("`")[1] for row in rows for name in row[1].split(",")}
+    assert documented == FAMILIES
+    assert set(FAMILIES.values()) <= DIALECTS.keys()
+    assert FAMILIES.keys() >= PLAIN_PROMPT
