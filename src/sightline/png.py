@@ -3,8 +3,8 @@
 A side-by-side picture repeats each view in many pairs; compressing it anew each time is most of a build. Under the PNG filter "up"
 a row depends on the row above alone, so the filtered rows of A|B are those of A followed by those of B. Each row of a view is
 deflated by itself (a full flush ends it, nothing refers back), and a picture is the rows of its strips in turn: bytes are copied,
-not compressed. The file grows by 3 to 8 % against one deflate stream (measured on photographs). PNG: ISO/IEC 15948; deflate: RFC 1951;
-zlib: RFC 1950.
+not compressed. The file grows by 3 to 8 % against one deflate stream (measured on photographs). PNG: ISO/IEC 15948;
+deflate: RFC 1951; zlib: RFC 1950.
 """
 
 import dataclasses

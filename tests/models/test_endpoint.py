@@ -214,7 +214,9 @@ def test_a_server_that_asks_to_wait_longer_than_the_budget_is_not_asked_again_by
     replies = model.answer([tasks[index].question for index in range(3)], tasks)
     reasons = sorted(reply.reason for reply in replies if isinstance(reply, Failure))
     assert reasons[0] == "status 429 (Too Many Requests): no text (asked once)"
-    assert [reason.startswith("the server asks to wait 3") and reason.endswith("(not asked)") for reason in reasons[1:]] == [True] * 2
+    assert [reason.startswith("the server asks to wait 3") and reason.endswith("(not asked)") for reason in reasons[1:]] == [
+        True
+    ] * 2
     assert len(server.requests) == 1
 
 

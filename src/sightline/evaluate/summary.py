@@ -113,6 +113,7 @@ def read_summary(folder: Path) -> Summary:
     summary = read_json(path, Summary)
     if missing := [name for name in RATIOS if name not in summary.metrics]:
         raise InputError(
-            f"{path} was written by an older version (it lacks {', '.join(missing)}). Score the run again: `sightline score {folder}`."
+            f"{path} was written by an older version (it lacks {', '.join(missing)}). "
+            f"Score the run again: `sightline score {folder}`."
         )
     return summary
