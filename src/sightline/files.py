@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from functools import lru_cache
 from io import BufferedWriter
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, overload
@@ -95,9 +96,14 @@ def inside(root: Path, relative: str) -> Path:
     if pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative:
         raise InputError(f"path {relative!r} leaves its root {root}: give paths relative to the root, without '..'.")
     path = root / pure
-    if not path.resolve().is_relative_to(root.resolve()):
+    if not path.resolve().is_relative_to(_resolved(root)):
         raise InputError(f"path {relative!r} leaves its root {root} through a link to {path.resolve()}.")
     return path
+
+
+@lru_cache(maxsize=64)
+def _resolved(root: Path) -> Path:
+    return root.resolve()
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ class Studio:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._decoded: OrderedDict[str, UInt8[np.ndarray, "h w 3"]] = OrderedDict()
-        self._depths: OrderedDict[str, Float[np.ndarray, "h w"]] = OrderedDict()
+        self._depths: OrderedDict[tuple[str, float], Float[np.ndarray, "h w"]] = OrderedDict()
         self._refs: dict[str, ImageRef] = {}
         self._first_names: dict[str, str] = {}
         self._by_content: dict[bytes, str] = {}
@@ -68,12 +68,13 @@ class Studio:
         return pixels
 
     def depth(self, ref: DepthRef) -> Float[np.ndarray, "h w"]:
-        """Depth in metres, decoded once while it stays among the recent ones."""
-        if ref.path not in self._depths:
-            self._depths[ref.path] = media.read_depth(inside(self.root, ref.path), ref.metres_per_unit)
+        """Depth in metres, decoded once while it stays among the recent ones, under however many names it stands."""
+        key = (self._first_name(ref.path), ref.metres_per_unit)
+        if key not in self._depths:
+            self._depths[key] = media.read_depth(inside(self.root, ref.path), ref.metres_per_unit)
             while len(self._depths) > RECENT_DEPTHS:
                 self._depths.popitem(last=False)
-        return self._depths[ref.path]
+        return self._depths[key]
 
     def original(self, path: str) -> ImageRef:
         """The reference to an original picture.
