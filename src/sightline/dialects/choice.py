@@ -55,6 +55,14 @@ def no_masks(dialect: str) -> InputError:
     )
 
 
+def no_clips(dialect: str) -> InputError:
+    """The error of a dialect that is to write boxes over time, or a stretch of time."""
+    return InputError(
+        f"dialect {dialect!r} has no way of writing boxes over time. Use a dialect that has (docs/models.md names them), or ask "
+        "frame by frame."
+    )
+
+
 def _said(text: str, form: AnswerForm) -> set[str]:
     offered = {option.lower(): option for option in form.options}
     said: set[str] = set()

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sightline.dialects.choice import choice_instruction, encode_choice, no_masks, read_choice
+from sightline.dialects.choice import choice_instruction, encode_choice, no_clips, no_masks, read_choice
 from sightline.dialects.convention import Size
 from sightline.dialects.reading import Habits, read
-from sightline.types import Answer, AnswerForm, Boxes, Choice, MaskAnswer, NotVisible, Points, Reading
+from sightline.types import Answer, AnswerForm, Boxes, BoxTrack, Choice, MaskAnswer, MaskTrack, NotVisible, Points, Reading, Span
 
 NOT_VISIBLE = "NOT_VISIBLE"
 Numerals = tuple[str, ...]
@@ -53,8 +53,10 @@ class Family:
                 return NOT_VISIBLE
             case Choice():
                 return encode_choice(answer)
-            case MaskAnswer():
+            case MaskAnswer() | MaskTrack():
                 raise no_masks(self.name)
+            case BoxTrack() | Span():
+                raise no_clips(self.name)
             case Points(points=shapes, image_index=image_index) | Boxes(boxes=shapes, image_index=image_index):
                 picture = pictures[image_index]
                 return self.spell([self.habits.convention.write(shape, picture) for shape in shapes], image_index)

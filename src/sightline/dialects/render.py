@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from sightline.dialects import Dialect, Size
 from sightline.errors import InputError
-from sightline.types import AnswerForm, BoxPart, ImagePart, Part, PointPart, TextPart
+from sightline.types import AnswerForm, BoxPart, ImagePart, Part, PointPart, TextPart, VideoPart
 
 
 def render_prompt(question_prompt: tuple[Part, ...], dialect: Dialect, pictures: Sequence[Size]) -> tuple[str | ImagePart, ...]:
     """Turn the parts of a question into segments: neighbouring texts joined as they are, one `ImagePart` for each media slot.
+
+    A clip is its frames one by one, each after its time: `<0.4 seconds>`.
 
     The instruction of the answer form is set off by a space where its neighbours bring no white space of their own.
 
@@ -21,6 +23,11 @@ def render_prompt(question_prompt: tuple[Part, ...], dialect: Dialect, pictures:
         if isinstance(part, ImagePart):
             _picture(pictures, part.image_index)
             segments.append(part)
+        elif isinstance(part, VideoPart):
+            for index, time_s in zip(part.image_indices, part.times_s, strict=True):
+                _picture(pictures, index)
+                _append(segments, f"<{time_s:.1f} seconds>", apart=False)
+                segments.append(ImagePart(image_index=index))
         else:
             is_form = isinstance(part, AnswerForm)
             _append(segments, _words(part, dialect, pictures), apart=apart or is_form)

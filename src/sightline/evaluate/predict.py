@@ -29,7 +29,21 @@ from sightline.geometry.points import pixel_index
 from sightline.models import Model
 from sightline.models.model import Failure, Said, Usage, replies_of
 from sightline.taskset.store import TaskSet
-from sightline.types import Answer, Boxes, Choice, MaskAnswer, NotVisible, Points, Prediction, Question, Reading, Record
+from sightline.types import (
+    Answer,
+    Boxes,
+    BoxTrack,
+    Choice,
+    MaskAnswer,
+    MaskTrack,
+    NotVisible,
+    Points,
+    Prediction,
+    Question,
+    Reading,
+    Record,
+    Span,
+)
 
 MAX_ERRORS = 0.01
 
@@ -92,7 +106,7 @@ def _fill(
                     if isinstance(reply, Failure):
                         journal.fail(question.id, reply.reason)
                     else:
-                        predictions.append(_prediction(model, question, reply))
+                        predictions.append(read_reply(model, question, reply))
                 journal.add(predictions)
                 _refuse_many(journal, model, max_errors)
                 if on_progress:
@@ -125,7 +139,8 @@ def _refuse_many(journal: Journal, model: Model, max_errors: float) -> None:
         )
 
 
-def _prediction(model: Model, question: Question, reply: str | Answer | Said) -> Prediction:
+def read_reply(model: Model, question: Question, reply: str | Answer | Said) -> Prediction:
+    """What the model's reply to the question amounts to: its text is read by the model's dialect, its geometry as it is."""
     if not isinstance(reply, str | Said):
         return Prediction(id=question.id, reading=read_geometry(reply, question))
     said = Said(text=reply) if isinstance(reply, str) else reply
@@ -150,6 +165,8 @@ def read_geometry(answer: Answer, question: Question) -> Reading:
             return _read_mask(answer, question)
         case Points(points=found) | Boxes(boxes=found):
             num_found = len(found)
+        case BoxTrack() | MaskTrack() | Span():
+            return _read_over_time(answer, question)
     if num_found == 0:
         return Reading(status="empty")
     if not all(math.isfinite(number) for numbers in found for number in numbers):
@@ -163,6 +180,21 @@ def read_geometry(answer: Answer, question: Question) -> Reading:
         first = answer.points[0] if isinstance(answer, Points) else box_centre(answer.boxes[0])
         inside = pixel_index(*first, picture.width, picture.height) is not None
     return Reading(status="ok" if inside else "out_of_range", answer=answer, num_found=num_found)
+
+
+def _read_over_time(answer: BoxTrack | MaskTrack | Span, question: Question) -> Reading:
+    """A track needs an entry for every frame of the question's clip; one without any box or mask says that nothing is there."""
+    if isinstance(answer, Span):
+        finite = math.isfinite(answer.start_s) and math.isfinite(answer.end_s)
+        ordered = finite and answer.start_s <= answer.end_s
+        return Reading(status="ok" if ordered else "unreadable", answer=answer if finite else None, num_found=1)
+    num_frames = len(question.clip.image_indices) if question.clip else 0
+    if len(answer.frames) != num_frames:
+        return Reading(status="unreadable", notes=(f"{len(answer.frames)}_frames_of_{num_frames}",))
+    num_found = sum(bool(frame) for frame in answer.frames)
+    if num_found == 0:
+        return Reading(status="not_visible", answer=NotVisible())
+    return Reading(status="ok", answer=answer, num_found=num_found)
 
 
 def _read_mask(answer: MaskAnswer, question: Question) -> Reading:

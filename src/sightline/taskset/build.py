@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -24,13 +24,12 @@ from typing import Any
 import msgspec
 
 import sightline
-from sightline.datasets import READERS
 from sightline.errors import InputError
 from sightline.files import only_writer, read_json, sync_path, write_json
-from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.shards import ShardBuilder, ShardDone, ShardJob
 from sightline.taskset.splits import check_pictures, check_scenes
 from sightline.taskset.store import Manifest
+from sightline.taskset.units import Options, list_splits, open_units
 from sightline.taskset.write import assemble
 from sightline.types import Record
 
@@ -47,7 +46,7 @@ class BuildRequest(Record):
     root: str
     splits: tuple[str, ...]
     tasks: tuple[str, ...]
-    options: CrossViewOptions
+    options: Options
     allow_shared_scenes: bool = False
 
 
@@ -77,10 +76,9 @@ def build(request: BuildRequest, out: Path, *, workers: int = 1, on_progress: Pr
             source.
     """
     root = Path(request.root)
-    reader = READERS[request.reader][0]()
-    present = reader.splits(root)
     if not request.allow_shared_scenes:
-        check_scenes({split: reader(root, split).scene_ids() for split in present})
+        present = list_splits(request.reader, root)
+        check_scenes({split: open_units(request.reader, root, split, request.options).ids() for split in present})
     with only_writer(out):
         staged = [_stage(request, out, split, workers=workers, on_progress=on_progress) for split in request.splits]
         new = [part for split in staged for part in split if not part.existed]
@@ -104,19 +102,19 @@ def _why_empty(parts: list[Built]) -> str:
 def _stage(request: BuildRequest, out: Path, split: str, *, workers: int, on_progress: Progress | None) -> list[Built]:
     """Bring one split to complete task sets, still in staging."""
     started = time.time()
-    reader = READERS[request.reader][0]()(Path(request.root), split)
-    source, source_key = fingerprint_source(reader.root / split)
+    units = open_units(request.reader, Path(request.root), split, request.options)
+    source, source_key = fingerprint_source(units.sources())
     recipe = _recipe(request, split)
     complete = {task: find_complete(out / f"{task}-{split}", recipe, source) for task in request.tasks}
     missing = tuple(task for task in request.tasks if complete[task] is None)
     if missing:
-        plan = Plan(recipe=recipe, tasks=missing, package_version=sightline.__version__, source=source_key, num_scenes=len(reader))
+        plan = Plan(recipe=recipe, tasks=missing, package_version=sightline.__version__, source=source_key, num_scenes=len(units))
         staging = out / f".building-{split}"
         plan = _open_staging(staging, plan)
         job = ShardJob(
             reader=request.reader, root=request.root, split=split, tasks=plan.tasks, options=request.options, staging=str(staging)
         )
-        _build_shards(job, len(reader), workers=workers, on_progress=on_progress)
+        _build_shards(job, len(units), workers=workers, on_progress=on_progress)
     built = []
     for task in request.tasks:
         path = out / f"{task}-{split}"
@@ -147,10 +145,12 @@ def _recipe(request: BuildRequest, split: str) -> dict[str, Any]:
     }
 
 
-def fingerprint_source(folder: Path) -> tuple[str, str]:
-    """Two hashes of all file names below `folder`: with sizes (the same for a copy), and with sizes and times of change."""
+def fingerprint_source(paths: Sequence[Path]) -> tuple[str, str]:
+    """Two hashes of files and of all file names below folders: with sizes (the same for a copy), and with sizes and times of
+    change."""
     portable, exact = hashlib.sha256(), hashlib.sha256()
-    for path, stat in _files(folder, ""):
+    files = (found for path in paths for found in (_files(path, "") if path.is_dir() else [(path.name, path.stat())]))
+    for path, stat in files:
         portable.update(f"{path}\0{stat.st_size}\n".encode())
         exact.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return portable.hexdigest()[:32], exact.hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""A shard: a fixed run of scenes, turned into examples by a pure function of the scenes and the recipe.
+"""A shard: a fixed run of units (scenes or clips), turned into examples by a pure function of the units and the recipe.
 
 In the staging folder of a build, for every task:
 
@@ -10,25 +10,18 @@ A shard without its `done` record is built again from nothing; the same names ge
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from sightline.datasets import READERS, Reader
 from sightline.files import inside, sync_path, write_json
-from sightline.geometry.masks import mask_id
-from sightline.tasks import TASKS, VARIANTS
-from sightline.tasks.crossview import CrossViewOptions
 from sightline.tasks.pictures import Studio
-from sightline.tasks.seen import SeenScene, see_scene
 from sightline.taskset.store import StoredMask
-from sightline.types import Example, LedgerEntry, MaskRle, Record, Scene
-
-SCENES_KEPT = 64
+from sightline.taskset.units import Options, Unit, open_units
+from sightline.types import Example, LedgerEntry, MaskRle, Record
 
 
 class ShardJob(Record):
@@ -38,7 +31,7 @@ class ShardJob(Record):
     root: str
     split: str
     tasks: tuple[str, ...]
-    options: CrossViewOptions
+    options: Options
     staging: str
 
 
@@ -55,47 +48,21 @@ class ShardBuilder:
 
     def __init__(self, job: ShardJob) -> None:
         self.job = job
-        self.root = Path(job.root)
         self.staging = Path(job.staging)
-        self.reader: Reader = READERS[job.reader][0]()(self.root, job.split)
-        self.scene = lru_cache(maxsize=SCENES_KEPT)(self.reader.__getitem__)
+        self.units = open_units(job.reader, Path(job.root), job.split, job.options)
 
     def build(self, shard: int, first: int, last: int) -> ShardDone:
-        """Build shard number `shard` from scenes `first` to `last` - 1 and record it as done."""
+        """Build shard number `shard` from units `first` to `last` - 1 and record it as done."""
         examples = dict.fromkeys(self.job.tasks, 0)
         with ExitStack() as stack:
             writers = {task: stack.enter_context(TaskWriter(self.staging / task, shard)) for task in self.job.tasks}
             for index in range(first, last):
-                studio = Studio(self.root)
-                seen = see_scene(
-                    self.scene(index),
-                    studio,
-                    elsewhere=lambda key, here=index: self._elsewhere(key, here),
-                    min_area=self.job.options.min_area,
-                )
+                unit = self.units[index]
                 for task, writer in writers.items():
-                    examples[task] += self._run(task, writer, seen, studio)
+                    examples[task] += writer.take(unit, task)
         done = ShardDone(shard=shard, scenes=last - first, examples=examples)
         write_json(self.staging / "done" / f"{shard:05d}.json", done)
         return done
-
-    def _run(self, task: str, writer: "TaskWriter", seen: SeenScene, studio: Studio) -> int:
-        rles = {mask_id(rle): rle for item in seen.objects for view in item.views for rle in (view.rle, view.rle_dilated) if rle}
-        for entry in seen.ledger:
-            writer.drop(entry)
-        count = 0
-        for outcome in (TASKS | VARIANTS)[task]()(seen, studio, self.job.options):
-            if isinstance(outcome, LedgerEntry):
-                writer.drop(outcome)
-            else:
-                writer.keep(outcome, rles, studio)
-                count += 1
-        return count
-
-    def _elsewhere(self, key: bytes, here: int) -> Iterator[Scene]:
-        count = len(self.reader)
-        start = int.from_bytes(key[8:16]) % count
-        return (self.scene(index) for index in ((start + step) % count for step in range(count)) if index != here)
 
 
 class TaskWriter:
@@ -130,12 +97,26 @@ class TaskWriter:
             for folder in {path.parent for path in self.seen_media}:
                 sync_path(folder)
 
+    def take(self, unit: Unit, task: str) -> int:
+        """Write all that a task makes of a unit; returns the number of examples."""
+        for entry in unit.ledger:
+            self.drop(entry)
+        count = 0
+        for outcome in unit.outcomes(task):
+            if isinstance(outcome, LedgerEntry):
+                self.drop(outcome)
+            else:
+                self.keep(outcome, unit.masks, unit.studio)
+                count += 1
+        return count
+
     def drop(self, entry: LedgerEntry) -> None:
         self._line("ledger", entry)
 
-    def keep(self, example: Example, rles: dict[str, MaskRle], studio: Studio) -> None:
+    def keep(self, example: Example, rles: Mapping[str, MaskRle], studio: Studio) -> None:
         question, truth = example.question, example.truth
-        for name in (question.reference.mask if question.reference else None, truth.mask, truth.mask_dilated):
+        of_objects = (mask for item in truth.objects for mask in item.masks)
+        for name in (question.reference.mask if question.reference else None, truth.mask, truth.mask_dilated, *of_objects):
             if name is not None and name not in self.seen_masks:
                 self.seen_masks.add(name)
                 self._line("masks", StoredMask(id=name, rle=rles[name] if name in rles else studio.made_masks[name]))
