@@ -25,6 +25,7 @@ EVERYTHING = "all"
 SEQUENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 FRAME = re.compile(r"\d{1,12}")
 LISTED_FRAME = re.compile(r"/?JPEGImages/[^/\s]+/(?P<sequence>[^/\s]+)/(?P<frame>\d{1,12})\.jpg(\s+\S+)*")
+FRAMES_A_SECOND = 24.0
 NAMED = 3  # how many files an entry names
 MAX_LIST_BYTES = 64 * 2**20
 
@@ -82,7 +83,15 @@ class Davis:
         if unlabelled := [path for number, path in images.items() if number not in labels]:
             detail = _some(unlabelled, of=len(numbers), what="frames have no labels")
             problems.append(_problem(sequence, "labels_missing", detail))
-        return Clip(clip_id=sequence, split=self.split, frames=frames, problems=tuple(problems))
+        return Clip(clip_id=sequence, split=self.split, frames=frames, problems=tuple(problems), fps=FRAMES_A_SECOND)
+
+    def clip_ids(self) -> list[str]:
+        return list(self._sequences)
+
+    def sources(self) -> list[Path]:
+        pictures = [self.root / "JPEGImages" / self._resolution, self.root / self._annotations / self._resolution]
+        folders = [folder / sequence for folder in pictures for sequence in self._sequences]
+        return [path for path in (*_lists(self.root, self._resolution), *folders) if path.exists()]
 
     def _frames(self, folder: str, suffix: str) -> dict[int, str]:
         """Paths from the root by frame number, in order of time. Files whose names are not numbers are not frames."""

@@ -1,17 +1,21 @@
 """Tasks: from what the views of a scene show to questions with their truth.
 
-A task is a function `(SeenScene, Studio, CrossViewOptions) -> Iterator[Example | LedgerEntry]`.
+A task is a function `(SeenScene, Studio, CrossViewOptions) -> Iterator[Example | LedgerEntry]`, of clips `(SeenClip, Studio,
+ClipOptions) -> Iterator[Example | LedgerEntry]`.
 """
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sightline.tasks.clips import SeenClip
     from sightline.tasks.crossview import CrossViewOptions, Outcome
+    from sightline.tasks.footage import ClipOptions
     from sightline.tasks.pictures import Studio
     from sightline.tasks.seen import SeenScene
 
     Task = Callable[[SeenScene, Studio, CrossViewOptions], Iterator[Outcome]]
+    ClipTask = Callable[[SeenClip, Studio, ClipOptions], Iterator[Outcome]]
 
 
 def _multi() -> "Task":
@@ -83,3 +87,6 @@ VARIANTS: "dict[str, Callable[[], Task]]" = {
     "t2b_shift": _shifted,
     "t2b_distractor": _distracted,
 }
+
+# Tasks made of clips; single pictures with expressions are clips of one frame.
+CLIP_TASKS: "dict[str, Callable[[], ClipTask]]" = {}

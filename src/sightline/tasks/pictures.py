@@ -50,7 +50,10 @@ class Studio:
 
     def keep_mask(self, mask: Bool[np.ndarray, "h w"]) -> str:
         """Hold a mask that no file of the scene has (of a changed picture) for the builder; returns its hash."""
-        rle = encode_mask(mask)
+        return self.keep_code(encode_mask(mask))
+
+    def keep_code(self, rle: MaskRle) -> str:
+        """As `keep_mask`, of a mask that has its code already."""
         name = mask_id(rle)
         self.made_masks[name] = rle
         return name

@@ -8,18 +8,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sightline.datasets import READERS
+from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS
 from sightline.errors import InputError
 from sightline.geometry.masks import mask_id
-from sightline.tasks import TASKS, VARIANTS
+from sightline.tasks import CLIP_TASKS, TASKS, VARIANTS
+from sightline.tasks.clips import SeenClip
 from sightline.tasks.crossview import CrossViewOptions, Outcome
+from sightline.tasks.footage import ClipOptions
 from sightline.tasks.pictures import Studio
+from sightline.tasks.questions import QuestionOptions, Source, pose
 from sightline.tasks.seen import SeenScene, see_scene
-from sightline.types import LedgerEntry, MaskRle, Scene
+from sightline.types import Inquiry, LedgerEntry, MaskRle, Scene
 
 SCENES_KEPT = 64
 
-Options = CrossViewOptions
+Options = CrossViewOptions | ClipOptions | QuestionOptions
 """The options of each family of tasks; a record with `seed`, as every recipe has."""
 
 
@@ -67,6 +70,10 @@ def list_splits(reader: str, root: Path) -> list[str]:
     """
     if reader in READERS:
         return READERS[reader][0]().splits(root)
+    if reader in CLIP_READERS:
+        return CLIP_READERS[reader][0]().splits(root)
+    if reader in QUESTION_READERS:
+        return QUESTION_READERS[reader][0]().splits(root)
     raise _unknown(reader)
 
 
@@ -76,13 +83,17 @@ def open_units(reader: str, root: Path, split: str, options: Options) -> Units:
     Raises:
         InputError: no reader has this name, `root` is not of its layout, or the options are of another family of tasks.
     """
-    if reader in READERS:
+    if reader in READERS and isinstance(options, CrossViewOptions):
         return _Scenes(reader, root, split, options)
+    if reader in CLIP_READERS and isinstance(options, ClipOptions):
+        return _Clips(reader, root, split, options)
+    if reader in QUESTION_READERS and isinstance(options, QuestionOptions):
+        return _Questions(reader, root, split, options)
     raise _unknown(reader)
 
 
 def _unknown(reader: str) -> InputError:
-    return InputError(f"no reader is called {reader!r}; the readers are: {', '.join(READERS)}.")
+    return InputError(f"no reader of these tasks is called {reader!r}; the readers are: {', '.join((*READERS, *CLIP_READERS))}.")
 
 
 class _Scenes:
@@ -129,3 +140,71 @@ class _SceneUnit:
 
     def outcomes(self, task: str) -> Iterator[Outcome]:
         return (TASKS | VARIANTS)[task]()(self._seen, self.studio, self._options)
+
+
+class _Clips:
+    """Clips of a video or referring reader."""
+
+    def __init__(self, reader: str, root: Path, split: str, options: ClipOptions) -> None:
+        self._reader = CLIP_READERS[reader][0]()(root, split)
+        self._options = options
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def __getitem__(self, index: int) -> "_ClipUnit":
+        return _ClipUnit(SeenClip(self._reader[index], self._reader.root), self._options)
+
+    def ids(self) -> list[str]:
+        return self._reader.clip_ids()
+
+    def sources(self) -> list[Path]:
+        return self._reader.sources()
+
+
+class _ClipUnit:
+    def __init__(self, seen: SeenClip, options: ClipOptions) -> None:
+        self.ledger = seen.ledger
+        self.studio = Studio(seen.root)
+        self.masks: dict[str, MaskRle] = {}
+        self._seen, self._options = seen, options
+
+    def outcomes(self, task: str) -> Iterator[Outcome]:
+        return CLIP_TASKS[task]()(self._seen, self.studio, self._options)
+
+
+class _Questions:
+    """Rows of a question file."""
+
+    def __init__(self, reader: str, root: Path, split: str, options: QuestionOptions) -> None:
+        self._reader = QUESTION_READERS[reader][0]()(root, split)
+        self._source = Source(reader=reader, split=split, role=self._reader.role, tasks=dict(self._reader.tasks))
+        self._options = options
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def __getitem__(self, index: int) -> "_QuestionUnit":
+        return _QuestionUnit(self._reader[index], Studio(self._reader.root), self._source, self._options)
+
+    def ids(self) -> list[str]:
+        return []  # a picture is known by its content, which no list tells
+
+    def sources(self) -> list[Path]:
+        return self._reader.sources()
+
+
+class _QuestionUnit:
+    def __init__(self, found: Sequence[Inquiry | LedgerEntry], studio: Studio, source: Source, options: QuestionOptions) -> None:
+        self.studio = studio
+        self.masks: dict[str, MaskRle] = {}
+        outcomes = [
+            outcome
+            for entry in found
+            for outcome in ([entry] if isinstance(entry, LedgerEntry) else pose(entry, source, studio, options))
+        ]
+        self.ledger = [outcome for outcome in outcomes if isinstance(outcome, LedgerEntry)]
+        self._examples = [outcome for outcome in outcomes if not isinstance(outcome, LedgerEntry)]
+
+    def outcomes(self, task: str) -> Iterator[Outcome]:
+        return (example for example in self._examples if example.question.task == task)
