@@ -51,12 +51,15 @@ def export_llava(
 
 
 @export_app.command("vila")
-def export_vila(
+def export_vila(  # noqa: PLR0913 - one parameter an option
     tasksets: TaskSets,
     *,
     out: Out,
     dialect: DialectName = "roborefer",
     depth: Annotated[bool, typer.Option("--depth", help="Also depth maps, as RoboRefer reads them, in OUT/depth.")] = False,
+    depth_from: Annotated[
+        Path | None, typer.Option(help="The same from a folder that `sightline depth` made, instead of the data set's own depth.")
+    ] = None,
     media_root: MediaRoot = None,
     copy_media: CopyMedia = False,
     json: Json = False,
@@ -67,7 +70,10 @@ def export_vila(
     from sightline.export.vila import export_vila as write  # noqa: PLC0415
 
     root = choose_root(media_root, copy_media=copy_media)
-    _show(write(tasksets, out, dialect=get_dialect(dialect), media_root=root, depth=depth), json=json)
+    _show(
+        write(tasksets, out, dialect=get_dialect(dialect), media_root=root, depth=depth, depth_from=depth_from),
+        json=json,
+    )
 
 
 @export_app.command("parquet")
