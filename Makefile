@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INTEROP := .venv-interop
 OUT ?= sightline-demo
 
 # One thread per process: the test and build workers are the parallelism.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup models demo test test-fast check format bench clean
+.PHONY: help setup models demo test test-fast check format bench interop clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,7 +36,7 @@ test: models ## all tests
 test-fast: models ## the tests that take no time
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
-check: setup ## format, lint, types, layers
+check: models ## format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -48,5 +49,15 @@ format: setup ## write the format
 bench: setup ## speed, side by side with the plain way
 	$(BIN)/python -m benchmarks
 
-clean: ## remove the environment and the demo
-	rm -rf $(VENV) sightline-demo
+# Its pins contradict ours, so it gets an environment of its own.
+$(INTEROP)/.ready: pyproject.toml constraints.txt tests/interop/requirements.txt
+	test -x $(INTEROP)/bin/python || $(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r tests/interop/requirements.txt -e .
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps lmms-eval==0.7.3
+	@touch $@
+
+interop: $(INTEROP)/.ready ## the same scores from a real lmms-eval
+	$(INTEROP)/bin/python -m tests.interop
+
+clean: ## remove the environments and the demo
+	rm -rf $(VENV) $(INTEROP) sightline-demo

@@ -1,0 +1,1 @@
+"""SAM 2; needs torch and transformers."""
