@@ -65,7 +65,8 @@ def test_a_transformers_folder_is_written_and_loads_the_same(model: Sam2VideoMod
 
 def test_plain_transformers_loads_the_folder(model: Sam2VideoModel, tmp_path: Path) -> None:
     write_folder(model, tmp_path / "saved")
-    again, report = Sam2VideoModel.from_pretrained(tmp_path / "saved", local_files_only=True, output_loading_info=True)
+    loaded: Any = Sam2VideoModel.from_pretrained(tmp_path / "saved", local_files_only=True, output_loading_info=True)
+    again, report = loaded
     assert not report["missing_keys"]
     assert not report["unexpected_keys"]
     assert torch.equal(again.no_object_pointer, model.no_object_pointer)

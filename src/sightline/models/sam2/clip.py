@@ -87,7 +87,9 @@ class ClipModel(nn.Module):
     @property
     def image_size(self) -> int:
         """The side R of the square input."""
-        return self.model.prompt_encoder.input_image_size
+        size = self.model.prompt_encoder.input_image_size
+        assert isinstance(size, int), "SAM 2 takes square pictures"
+        return size
 
     def encode(self, images: Tensor) -> Features:
         """The features of normalised pictures (N, 3, R, R)."""
