@@ -52,10 +52,11 @@ def share_right(taskset: TaskSet, name: str) -> float:
     return float(np.mean([score.correct for score in scores(taskset, name)]))
 
 
-@pytest.mark.parametrize(("task", "at_most"), [("t2b_jitter", 0.1), ("t2b_shift", 0.7), ("t2b_distractor", 0.35)])
-def test_subtraction_solves_the_plain_task_and_loses_the_variants(rooms, variants, task, at_most):
+@pytest.mark.parametrize("task", ["t2b_jitter", "t2b_shift", "t2b_distractor"])
+def test_subtraction_solves_the_plain_task_and_none_of_the_variants(rooms, variants, task):
     assert share_right(rooms["t2b"], "difference") == 1.0
-    assert share_right(variants[task], "difference") <= at_most
+    assert share_right(variants[task], "difference") == 0.0
+    assert len(variants[task]) >= 0.8 * len(rooms["t2b"])  # and that is not for want of examples
 
 
 @pytest.mark.parametrize("task", ["t2a_yesno", "t2b_jitter", "t2b_distractor", "t2b_box", "t2b_mask"])
