@@ -51,6 +51,12 @@ class Step:
         """The chosen mask, (O, R/4, R/4)."""
         return self.low_res[torch.arange(len(self.chosen), device=self.chosen.device), self.chosen]
 
+    def slim(self) -> "Step":
+        """The chosen mask alone, at low resolution: what a long video can afford to keep."""
+        chosen = self.chosen_low_res.unsqueeze(1)
+        iou = self.iou.gather(1, self.chosen[:, None])
+        return Step(low_res=chosen, high_res=chosen[..., :0, :0], iou=iou, score=self.score, chosen=torch.zeros_like(self.chosen))
+
 
 @dataclass(frozen=True)
 class FrameResult:
