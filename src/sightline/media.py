@@ -16,6 +16,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,6 +49,20 @@ DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
+class Content:
+    """A picture that lies in no file (it came in a request): its bytes, and the name that messages give it."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = Path | Content
+
+
+@dataclass(frozen=True)
 class Header:
     """What a picture's header says. `width` and `height` are those after `orientation` (EXIF, 1..8; 1 = as stored).
 
@@ -61,7 +76,7 @@ class Header:
     orientation: int
 
 
-def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Header:
+def probe(path: Source, limits: Limits = DEFAULT_LIMITS) -> Header:
     """Read the header only.
 
     Raises:
@@ -72,7 +87,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Header:
         return header
 
 
-def read_rgb(path: Path, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray, "h w 3"]:
+def read_rgb(path: Source, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray, "h w 3"]:
     """A picture as RGB. Alpha is dropped; 16-bit grey is scaled to 8 bits (65535 becomes 255) and rounded.
 
     Raises:
@@ -85,7 +100,7 @@ def read_rgb(path: Path, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray, "
         return _pixels(path, image, header.orientation, mode="RGB")
 
 
-def read_mask(path: Path, limits: Limits = DEFAULT_LIMITS) -> Bool[np.ndarray, "h w"]:
+def read_mask(path: Source, limits: Limits = DEFAULT_LIMITS) -> Bool[np.ndarray, "h w"]:
     """A mask picture as a mask.
 
     1-bit: as it is. Grey: set from 128 (16-bit: 32768). RGB: as grey, if R = G = B everywhere. Palette: set where the index is not
@@ -109,7 +124,7 @@ def read_mask(path: Path, limits: Limits = DEFAULT_LIMITS) -> Bool[np.ndarray, "
     return threshold_grey(grey)
 
 
-def read_labels(path: Path, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray, "h w"]:
+def read_labels(path: Source, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray, "h w"]:
     """A picture of label numbers, as video object segmentation has them. 0 is no object; by custom 255 is void.
 
     Palette: the index (the colours are not looked at). 1-bit, or grey of only 0 and 255: one object, whose number is 1.
@@ -136,7 +151,7 @@ def read_labels(path: Path, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray
     return (pixels == 255).astype(np.uint8)
 
 
-def read_depth(path: Path, metres_per_unit: float, limits: Limits = DEFAULT_LIMITS) -> Float32[np.ndarray, "h w"]:
+def read_depth(path: Source, metres_per_unit: float, limits: Limits = DEFAULT_LIMITS) -> Float32[np.ndarray, "h w"]:
     """A 16-bit single-channel PNG as depth in metres (value * `metres_per_unit`); 0 is no depth.
 
     Raises:
@@ -185,21 +200,21 @@ def _png(array: UInt8[np.ndarray, "h w *c"] | UInt16[np.ndarray, "h w"]) -> byte
 
 
 @contextlib.contextmanager
-def _opened(path: Path, limits: Limits) -> Iterator[tuple[Image.Image, Header]]:
+def _opened(path: Source, limits: Limits) -> Iterator[tuple[Image.Image, Header]]:
     """The picture with its header read and its size accepted, but no pixel decoded."""
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         raise FileNotFoundError(f"{path}: no such picture file.")
-    size = path.stat().st_size
+    size = path.stat().st_size if isinstance(path, Path) else len(path.content)
     if size > limits.max_file_bytes:
         raise InputError(f"{path}: file of {size:,} bytes; at most {limits.max_file_bytes:,} are read.")
-    with path.open("rb") as file:
+    with path.open("rb") if isinstance(path, Path) else BytesIO(path.content) as file:
         image = _parse_header(path, file, limits)
         orientation = _orientation(image.info.get("exif"))
         width, height = image.size if orientation <= 4 else image.size[::-1]
         yield image, Header(width, height, image.mode, image.format or "", orientation)
 
 
-def _parse_header(path: Path, file: BinaryIO, limits: Limits) -> Image.Image:
+def _parse_header(path: Source, file: BinaryIO | BytesIO, limits: Limits) -> Image.Image:
     start = file.read(30)
     file.seek(0)
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -225,7 +240,7 @@ def _parse_header(path: Path, file: BinaryIO, limits: Limits) -> Image.Image:
     return image
 
 
-def _check_pixels(path: Path, size: tuple[int, int], limits: Limits) -> None:
+def _check_pixels(path: Source, size: tuple[int, int], limits: Limits) -> None:
     width, height = size
     if width < 1 or height < 1 or width * height > limits.max_pixels:
         raise InputError(
@@ -233,7 +248,7 @@ def _check_pixels(path: Path, size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def _webp_size(path: Path, start: bytes) -> tuple[int, int]:
+def _webp_size(path: Source, start: bytes) -> tuple[int, int]:
     """Width and height in the first chunk of a WebP file (RFC 9649: VP8X canvas, VP8L lossless, VP8 lossy)."""
     chunk = start[12:16]
     if len(start) == 30 and chunk == b"VP8X":
@@ -262,7 +277,7 @@ def _orientation(exif: bytes | None) -> int:
     return 1
 
 
-def _pixels(path: Path, image: Image.Image, orientation: int, *, mode: str | None = None) -> Shaped[np.ndarray, "h w *c"]:
+def _pixels(path: Source, image: Image.Image, orientation: int, *, mode: str | None = None) -> Shaped[np.ndarray, "h w *c"]:
     """Decode, convert to Pillow mode `mode`, turn upright, and own the memory."""
     try:
         image.load()
@@ -283,7 +298,7 @@ def _upright(array: Shaped[np.ndarray, "a b *c"], orientation: int) -> Shaped[np
     return array.swapaxes(0, 1) if orientation >= 5 else array
 
 
-def _mask_of_labels(path: Path, indices: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+def _mask_of_labels(path: Source, indices: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     labels = np.flatnonzero(np.bincount(indices.ravel(), minlength=256)[1:]) + 1
     if labels.size > 1:
         raise InputError(
@@ -293,7 +308,7 @@ def _mask_of_labels(path: Path, indices: UInt8[np.ndarray, "h w"]) -> Bool[np.nd
     return indices != 0
 
 
-def _grey_of_channels(path: Path, pixels: UInt8[np.ndarray, "h w *c"], mode: str) -> UInt8[np.ndarray, "h w"]:
+def _grey_of_channels(path: Source, pixels: UInt8[np.ndarray, "h w *c"], mode: str) -> UInt8[np.ndarray, "h w"]:
     if mode not in ("L", "LA", "RGB", "RGBA"):
         raise InputError(f"{path}: a picture of mode {mode} is not a mask; expected 1-bit, grey or palette. Save it as a grey PNG.")
     if mode == "L":
@@ -309,7 +324,7 @@ def _grey_of_channels(path: Path, pixels: UInt8[np.ndarray, "h w *c"], mode: str
     return grey
 
 
-def _refuse_labels(path: Path, grey: UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"], threshold: int) -> None:
+def _refuse_labels(path: Source, grey: UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"], threshold: int) -> None:
     largest = int(grey.max())
     if 0 < largest < threshold and (values := np.unique(grey)).size <= MAX_LABELS:
         raise InputError(
