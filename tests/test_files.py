@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sightline.errors import InputError
-from sightline.files import only_writer, read_json, remove_temporaries, whole_file, write_json, write_whole
+from sightline.files import inside, only_writer, read_json, remove_temporaries, whole_file, whole_folder, write_json, write_whole
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,6 +21,21 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         file.writelines([b"half of the new", "not bytes"])  # pyright: ignore[reportArgumentType]
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_with_all_its_files_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder"
+    with pytest.raises(TypeError), whole_folder(path) as folder:
+        (folder / "first").write_bytes("not bytes")  # pyright: ignore[reportArgumentType]
+    assert list(path.parent.iterdir()) == []
+    with whole_folder(path) as folder:
+        (folder / "below").mkdir()
+        (folder / "below" / "first").write_bytes(b"1")
+        assert not path.exists()
+    assert list(path.parent.iterdir()) == [path]
+    assert (path / "below" / "first").read_bytes() == b"1"
+    with pytest.raises(InputError, match="is there already"), whole_folder(path):
+        pass
 
 
 def test_what_a_kill_left_behind_is_removed_and_nothing_else(tmp_path: Path) -> None:
@@ -62,3 +77,23 @@ def test_a_folder_is_held_by_one_and_free_afterwards(tmp_path: Path) -> None:
         pass
     with only_writer(tmp_path):
         pass
+
+
+def test_a_path_may_go_through_a_link_that_stays_inside_and_through_no_other(tmp_path: Path) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    (root / "scene").mkdir(parents=True)
+    other.mkdir()
+    (root / "alias").symlink_to("scene")
+    (root / "scene" / "way").symlink_to(other)
+    (root / "scene" / "leaf.png").symlink_to(other / "leaf.png")
+    assert inside(root, "alias/a.png") == root / "alias/a.png"
+    assert inside(root, "scene/not/there/yet.png") == root / "scene/not/there/yet.png"
+    for relative in ("scene/way/a.png", "alias/way/a.png", "scene/leaf.png"):
+        with pytest.raises(InputError, match=f"'{relative}' leaves its root .* through a link to {other}"):
+            inside(root, relative)
+
+
+@pytest.mark.parametrize("relative", ["/etc/passwd", "../a.png", "scene/../../a.png", "scene\\a.png", "scene/\0.png"])
+def test_a_path_that_does_not_stay_below_its_root_is_refused(tmp_path: Path, relative: str) -> None:
+    with pytest.raises(InputError, match="leaves its root"):
+        inside(tmp_path, relative)

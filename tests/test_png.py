@@ -50,3 +50,10 @@ def test_one_strip_serves_many_pictures() -> None:
     for parts, pixels in (((left, right), (a, b)), ((right, left), (b, a)), ((left,), (a,))):
         decoded = np.array(Image.open(io.BytesIO(splice(parts))))
         assert np.array_equal(decoded, np.concatenate(pixels, axis=1))
+
+
+def test_a_row_longer_than_a_block_of_the_compressor_is_whole() -> None:
+    # 4000 x 3 bytes of noise: literals of one row fill the compressor's buffer and begin a second block
+    noise = np.random.default_rng(1).integers(0, 256, (3, 4000, 3), dtype=np.uint8)
+    decoded = np.array(Image.open(io.BytesIO(splice([strip(noise), strip(noise[:, :7])]))))
+    assert np.array_equal(decoded, np.concatenate((noise, noise[:, :7]), axis=1))

@@ -8,6 +8,8 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from io import BufferedWriter
@@ -60,6 +62,31 @@ def whole_file(path: Path) -> Iterator[BufferedWriter]:
     sync_path(path.parent)
 
 
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder file by file: the given one appears at `path` complete when the block ends well, and not at all otherwise.
+
+    Raises:
+        InputError: `path` is there already.
+    """
+    if path.exists():
+        raise InputError(f"{path} is there already. Delete it, or choose another folder.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
+    partial.mkdir()
+    try:
+        yield partial
+        for place, _, names in os.walk(partial, topdown=False):
+            for name in names:
+                sync_path(Path(place) / name)
+            sync_path(Path(place))
+        partial.replace(path)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    sync_path(path.parent)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a record or plain value as JSON, two-space indented, keys in the given order, with a final newline."""
     plain = msgspec.to_builtins(value)
@@ -96,7 +123,8 @@ def inside(root: Path, relative: str) -> Path:
     if pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative:
         raise InputError(f"path {relative!r} leaves its root {root}: give paths relative to the root, without '..'.")
     path = root / pure
-    if not path.resolve().is_relative_to(_resolved(root)):
+    resolved = _resolved(root)
+    if _meets_link(resolved, pure.parts) and not path.resolve().is_relative_to(resolved):
         raise InputError(f"path {relative!r} leaves its root {root} through a link to {path.resolve()}.")
     return path
 
@@ -104,6 +132,21 @@ def inside(root: Path, relative: str) -> Path:
 @lru_cache(maxsize=64)
 def _resolved(root: Path) -> Path:
     return root.resolve()
+
+
+def _meets_link(folder: Path, names: tuple[str, ...]) -> bool:
+    """Whether a name on the way down from `folder` may be a link. Most have none, and resolving one costs three times this."""
+    place = str(folder)
+    for name in names:
+        place = f"{place}/{name}"
+        try:
+            if stat.S_ISLNK(os.lstat(place).st_mode):
+                return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False  # there is nothing further down
+        except OSError:
+            return True
+    return False
 
 
 @contextlib.contextmanager

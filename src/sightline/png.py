@@ -3,20 +3,23 @@
 A side-by-side picture repeats each view in many pairs; compressing it anew each time is most of a build. Under the PNG filter "up"
 a row depends on the row above alone, so the filtered rows of A|B are those of A followed by those of B. Each row of a view is
 deflated by itself (a full flush ends it, nothing refers back), and a picture is the rows of its strips in turn: bytes are copied,
-not compressed. The file grows by 3 to 8 % against one deflate stream (measured on photographs). PNG: ISO/IEC 15948;
-deflate: RFC 1951; zlib: RFC 1950.
+not compressed. PNG: ISO/IEC 15948; deflate: RFC 1951; zlib: RFC 1950.
+
+Within a row only repeated bytes are searched for (zlib's strategy "run length"), because a row is short. Measured against one
+deflate stream of level 1: 39 % more bytes on drawn rooms (with a full search 26 %), 16 % more on photographs of 854x480 (7 %), 4 %
+less on noisy renderings (5 % more); in 0.7 to 0.9 of the time of a full search.
 """
 
 import dataclasses
 import struct
 import zlib
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
-LEVEL = 1  # level 6 is 8 times slower for 14 % fewer bytes on a 640x480 photograph
+LEVEL = 1
+MEMORY_LEVEL = 7  # the hash table that a full flush clears is a quarter of the largest, for the same bytes
 ADLER = 65521
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ZLIB_HEADER = b"\x78\x01"
@@ -45,7 +48,7 @@ def strip(rgb: UInt8[np.ndarray, "h w 3"], *, height: int | None = None) -> Stri
     flat[:num_rows] = rgb.reshape(num_rows, 3 * width)
     filtered = flat.copy()
     filtered[1:] -= flat[:-1]
-    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, 9)
+    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, MEMORY_LEVEL, zlib.Z_RLE)
     rows = tuple(deflate.compress(row.data) + deflate.flush(zlib.Z_FULL_FLUSH) for row in filtered)
     checksums = np.array([zlib.adler32(row.data) for row in filtered], np.int64)
     # of one row of n bytes d: low half 1 + sum d, high half n + sum (n - i) d_i
@@ -57,8 +60,11 @@ def splice(strips: Sequence[Strip]) -> bytes:
     height = strips[0].height
     assert all(part.height == height for part in strips), "strips of one picture have one height"
     header = struct.pack(">IIBBBBB", sum(part.width for part in strips), height, 8, 2, 0, 0, 0)
-    rows = chain.from_iterable((FILTER_UP, *(part.rows[row] for part in strips)) for row in range(height))
-    data = b"".join(chain((ZLIB_HEADER,), rows, (LAST_BLOCK, struct.pack(">I", _adler(strips)))))
+    step = len(strips) + 1
+    rows = [FILTER_UP] * (height * step)
+    for place, part in enumerate(strips, start=1):
+        rows[place::step] = part.rows
+    data = b"".join((ZLIB_HEADER, *rows, LAST_BLOCK, struct.pack(">I", _adler(strips))))
     return b"".join((SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")))
 
 

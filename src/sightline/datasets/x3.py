@@ -145,11 +145,12 @@ class X3:
 
     def _group_files(self, folder: Path) -> dict[tuple[int, str], dict[str, str]]:
         grouped: dict[tuple[int, str], dict[str, str]] = {}
-        for path in sorted(folder.iterdir()):
-            match = PICTURE.fullmatch(path.name)
+        where = folder.relative_to(self.root).as_posix()
+        for name in sorted(path.name for path in folder.iterdir()):
+            match = PICTURE.fullmatch(name)
             if match is None:
                 continue
-            relative = path.relative_to(self.root).as_posix()
+            relative = f"{where}/{name}"
             inside(self.root, relative)
             what = "mask_dilated" if match["what"] == "mask_dialated" else match["what"]
             grouped.setdefault((int(match["kk"]), match["frame"]), {})[what] = relative

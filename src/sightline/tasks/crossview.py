@@ -8,9 +8,11 @@ label in view; N4 painted away.
 import dataclasses
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from jaxtyping import UInt8
 
 from sightline.errors import InputError
 from sightline.geometry.boxes import mask_to_box
@@ -88,6 +90,15 @@ class Pair:
 
 def pairs(scene: SeenScene, studio: Studio, options: CrossViewOptions) -> Iterator[Pair | LedgerEntry]:
     """Ordered pairs of views, by object. The reference must show the object; the query is visible or absent, never ambiguous."""
+    return iter(_pairs(scene, studio, options))
+
+
+@lru_cache(maxsize=1)  # several tasks ask for the pairs of one scene in turn
+def _pairs(scene: SeenScene, studio: Studio, options: CrossViewOptions) -> tuple[Pair | LedgerEntry, ...]:
+    return tuple(_each_pair(scene, studio, options))
+
+
+def _each_pair(scene: SeenScene, studio: Studio, options: CrossViewOptions) -> Iterator[Pair | LedgerEntry]:
     for seen in scene.objects:
         references = [view for view in seen.views if options.pairs == "all" or view.view.view_index == options.anchor_k]
         if not references:
@@ -159,17 +170,19 @@ def target_mask(view: SeenView, options: CrossViewOptions) -> np.ndarray:
 def marked(seen: SeenObject, view: SeenView, studio: Studio, options: CrossViewOptions) -> ImageRef:
     """The reference picture with its object marked; drawn once however many examples show it."""
     path = derived_path("marked", seen.scene_id, f"uid_{seen.object.object_id}", view.view_id)
-    mask = target_mask(view, options)
-    point = truth_point(mask, example_rng(options.seed, f"mark/{path}"))
-    return studio.derived(
-        path, lambda: draw_mark(studio.rgb(view.view.image), mask, mark=options.mark, alpha=options.alpha, point=point)
-    )
+
+    def draw() -> UInt8[np.ndarray, "h w 3"]:
+        mask = target_mask(view, options)
+        point = truth_point(mask, example_rng(options.seed, f"mark/{path}"))
+        return draw_mark(studio.rgb(view.view.image), mask, mark=options.mark, alpha=options.alpha, point=point)
+
+    return studio.derived(path, draw)
 
 
 def shown_object(view: SeenView, example_id: str, options: CrossViewOptions) -> Reference:
     """The marked object in pixels of its own view (panel 0)."""
     mask = target_mask(view, options)
-    box = mask_to_box(mask)
+    box = view.box if mask is view.mask else mask_to_box(mask)
     assert box is not None, "a reference view shows its object"
     rng = example_rng(options.seed, f"{example_id}/reference")
     return Reference(panel_index=0, point=truth_point(mask, rng), box=box, mask=mask_id(view.rle))

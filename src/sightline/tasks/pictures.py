@@ -182,6 +182,8 @@ def draw_mark(
 
 def side_by_side(left: UInt8[np.ndarray, "h w 3"], right: UInt8[np.ndarray, "h2 w2 3"]) -> UInt8[np.ndarray, "h3 w3 3"]:
     """Two pictures in one, unscaled: left at (0, 0), right at (left width, 0); the shorter one is filled up with black below."""
+    if left.shape[0] == right.shape[0]:
+        return np.concatenate((left, right), axis=1)
     height = max(left.shape[0], right.shape[0])
     canvas = np.zeros((height, left.shape[1] + right.shape[1], 3), np.uint8)
     canvas[: left.shape[0], : left.shape[1]] = left

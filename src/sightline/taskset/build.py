@@ -8,16 +8,11 @@ OUT/{task}-validation/           appears by one rename when everything in it is 
 """
 
 import hashlib
-import multiprocessing
 import os
 import shutil
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +21,8 @@ import msgspec
 import sightline
 from sightline.errors import InputError
 from sightline.files import only_writer, read_json, sync_path, write_json
-from sightline.taskset.shards import ShardBuilder, ShardDone, ShardJob
+from sightline.taskset.pool import run_shards
+from sightline.taskset.shards import ShardJob
 from sightline.taskset.splits import check_pictures, check_scenes
 from sightline.taskset.store import Manifest
 from sightline.taskset.units import Options, list_splits, open_units
@@ -225,44 +221,9 @@ def _build_shards(job: ShardJob, num_scenes: int, *, workers: int, on_progress: 
             todo.append((shard, first, last))
     report = on_progress or (lambda *_: None)
     report(job.split, done, num_scenes)
-    for finished in _run_shards(job, todo, workers):
+    for finished in run_shards(job, todo, workers):
         done += finished.scenes
         report(job.split, done, num_scenes)
-
-
-def _run_shards(job: ShardJob, todo: list[tuple[int, int, int]], workers: int) -> Iterator[ShardDone]:
-    if workers <= 1 or len(todo) <= 1:
-        builder = ShardBuilder(job)
-        yield from (builder.build(*bounds) for bounds in todo)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker, initargs=(job,)) as pool:
-        futures = [pool.submit(_build_in_worker, *bounds) for bounds in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a build worker died (out of memory?). Nothing finished is lost: run the same command again, with fewer --workers."
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-_builder: ShardBuilder
-
-
-def _start_worker(job: ShardJob) -> None:
-    """Open the reader once a process, and end with the parent however it ends."""
-    global _builder  # noqa: PLW0603 - one builder a worker process, as the pool's initialiser must leave it somewhere
-    _builder = ShardBuilder(job)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
-
-
-def _build_in_worker(shard: int, first: int, last: int) -> ShardDone:
-    return _builder.build(shard, first, last)
 
 
 def _set_folder(out: Path, manifest: Manifest) -> Path:
