@@ -101,6 +101,28 @@ def test_no_dialect_writes_masks_and_each_says_so(name):
     assert (reading.status, reading.notes) == ("unreadable", ("no_masks_in_text",))
 
 
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("A", "A"),
+        ("b", "B"),
+        ("(B)", "B"),
+        ("(A) a cup", "A"),
+        ("A. a cup", "A"),
+        ("The answer is B: a cup.", "B"),
+        ("I choose A because a cup is there", "A"),
+        ("A cup stands nearer, so (B)", "B"),
+        ("a cup", None),
+        ("It is a cup", None),
+        ("(A) or (B)", None),
+    ],
+)
+def test_a_letter_is_told_from_the_article(text, letter):
+    form = AnswerForm(shape="choice", image_index=0, options=("A", "B"))
+    answer = get_dialect("roborefer").decode(text, form, PICTURES).answer
+    assert answer == (Choice(value=letter) if letter else None)
+
+
 def test_a_megabyte_of_words_is_read_in_one_pass():
     assert read("no, " * 250_000).answer == Choice(value="no")
     assert read("nobody " * 150_000).status == "unreadable"

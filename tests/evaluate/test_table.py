@@ -8,6 +8,7 @@ from sightline.evaluate.summary import HEADLINE, summarise
 from sightline.evaluate.table import LABELS, format_metric, tables
 from sightline.models import get_model
 from sightline.tasks import TASKS, VARIANTS
+from sightline.tasks.questions import QUESTION_TASKS
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ def test_a_cell_says_value_interval_and_number(name, metric, text):
 
 
 def test_every_task_has_a_headline_with_labels_and_a_scoring_rule():
-    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS | VARIANTS)
+    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS | VARIANTS) | set(QUESTION_TASKS)
     assert {name for names in HEADLINE.values() for name in names} <= set(LABELS)
 
 

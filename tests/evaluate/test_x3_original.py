@@ -13,17 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightline.dialects import get_dialect
 from sightline.errors import InputError
 from sightline.evaluate.predict import predict
 from sightline.evaluate.score import score_run
 from sightline.evaluate.summary import summarise
 from sightline.evaluate.x3_compare import compare_protocols
 from sightline.evaluate.x3_original import box_centre_point, evaluate_x3, export_results, hit_at_mask, summarise_x3
-from sightline.export.x3.results import RecordedAnswers
+from sightline.export.predictions import read_answers
 from sightline.models import get_model
 from sightline.taskset.store import TaskSet
 from sightline.types import AnswerForm, Example
 
+ROBOREFER = get_dialect("roborefer")
 METRICS = [
     "total",
     "gt_not_visible",
@@ -60,7 +62,9 @@ def run_of(taskset: TaskSet, texts: dict[str, str], folder: Path) -> Path:
     """A run that answers `texts`, read from a result JSON."""
     results = [{"id": f"{taskset.manifest.task}/{name}", "pred_text": text} for name, text in texts.items()]
     (folder / "answers.json").write_text(json.dumps({"metrics": {}, "results": results}))
-    predict(taskset, RecordedAnswers(folder / "answers.json", "old"), folder / "run")
+    predict(
+        taskset, read_answers(folder / "answers.json", "x3-results", taskset=taskset, dialect=ROBOREFER, name="old"), folder / "run"
+    )
     return folder / "run"
 
 
@@ -126,7 +130,11 @@ def test_an_unfinished_run_is_no_result_file(taskset: TaskSet, tmp_path: Path) -
 
 def test_a_result_file_read_again_gives_the_same_results(taskset: TaskSet, tmp_path: Path) -> None:
     first = export_results(run_of(taskset, TEXTS, tmp_path), tmp_path / "results.json")
-    predict(taskset, RecordedAnswers(tmp_path / "results.json", "again"), tmp_path / "again")
+    predict(
+        taskset,
+        read_answers(tmp_path / "results.json", "x3-results", taskset=taskset, dialect=ROBOREFER, name="again"),
+        tmp_path / "again",
+    )
     assert evaluate_x3(tmp_path / "again")[1] == first
 
 

@@ -24,9 +24,9 @@ SHOWN_PROBLEMS = 20
 @app.command()
 def datasets(*, json: Json = False) -> None:
     """The readers: their names and the layouts they expect."""
-    from sightline.datasets import CLIP_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
 
-    scenes = [(name, layout) for name, (_, layout) in READERS.items()]
+    scenes = [(name, layout) for table in (READERS, QUESTION_READERS) for name, (_, layout) in table.items()]
     clips = [(name, layout) for table in (CLIP_READERS, REMOVAL_READERS) for name, (_, layout) in table.items()]
 
     def text() -> None:
@@ -44,18 +44,21 @@ def check_data(
     json: Json = False,
 ) -> None:
     """Read every file of a data set and report what is wrong with it. Exit code 1 if anything is."""
-    from sightline.datasets import CLIP_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
-    from sightline.taskset.lint import lint  # noqa: PLC0415
+    from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.taskset.lint import lint, lint_questions  # noqa: PLC0415
 
     if reader in CLIP_READERS or reader in REMOVAL_READERS:
         raise InputError(
             f"{reader} is prepared before it is checked: sightline prepare x3 --data {reader} --root {root} --out OUT. Its ledger "
             "names what cannot be used; then sightline check-data x3 OUT."
         )
-    if reader not in READERS:
-        raise InputError(f"no reader is called {reader!r}. Readers: {', '.join(READERS)}.")
+    if reader not in READERS and reader not in QUESTION_READERS:
+        raise InputError(f"no reader is called {reader!r}. Readers: {', '.join((*READERS, *QUESTION_READERS))}.")
     with progress(quiet=json) as bar:
-        found = lint(reader, root, on_progress=lambda split, done, total: bar(f"scenes of {split}", done, total))
+        if reader in READERS:
+            found = lint(reader, root, on_progress=lambda split, done, total: bar(f"scenes of {split}", done, total))
+        else:
+            found = lint_questions(reader, root, on_progress=lambda split, done, total: bar(f"rows of {split}", done, total))
 
     def text() -> None:
         for split, counts in found.counts.items():

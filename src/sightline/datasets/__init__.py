@@ -1,10 +1,10 @@
 """One reader per on-disk format. A reader lists annotations and paths; it never decodes a pixel."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sightline.types import Clip, RemovalTriple, Scene
+from sightline.types import Clip, Inquiry, LedgerEntry, RemovalTriple, Scene
 
 
 @runtime_checkable
@@ -48,7 +48,8 @@ READERS: dict[str, tuple[Callable[[], ReaderFormat], str]] = {
 
 @runtime_checkable
 class ClipReader(Protocol):
-    """Clips of one split of a data set, in sorted order; `root` is what their paths are relative to."""
+    """Clips of one split of a data set, in sorted order; `root` is what their paths are relative to. Single pictures with
+    expressions are clips of one frame."""
 
     root: Path
     split: str
@@ -56,6 +57,13 @@ class ClipReader(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Clip: ...
     def __iter__(self) -> Iterator[Clip]: ...
+    def clip_ids(self) -> list[str]:
+        """The ids of all clips, in order, without opening what is in them."""
+        ...
+
+    def sources(self) -> list[Path]:
+        """The files and folders the clips are read from; a build goes on only if they have not changed."""
+        ...
 
 
 @runtime_checkable
@@ -89,4 +97,70 @@ def _removals() -> Callable[[Path], list[RemovalTriple]]:
 # Real removals, one picture each: `sightline prepare x3` makes an x3 tree of them, too.
 REMOVAL_READERS: dict[str, tuple[Callable[[], Callable[[Path], list[RemovalTriple]]], str]] = {
     "removal": (_removals, "{name}.jpg, {name}/with_mask.png (object tinted), {name}/inpainted_with_mask.png (object removed)"),
+}
+
+
+@runtime_checkable
+class QuestionReader(Protocol):
+    """Questions of one split as their authors wrote them. An index is a row of the file, which may hold several questions, or none
+    that can be used, and then why.
+
+    `tasks` names the task of each kind of question that the split has (kinds: `tasks.questions`). `role` is the split of their
+    examples for the leak check: all parts of a benchmark are "test", whatever they are called.
+    """
+
+    root: Path
+    split: str
+
+    @property
+    def tasks(self) -> Mapping[str, str]: ...
+    @property
+    def role(self) -> str: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> tuple[Inquiry | LedgerEntry, ...]: ...
+    def sources(self) -> list[Path]:
+        """The files and folders the questions are read from; a build goes on only if they have not changed."""
+        ...
+
+
+@runtime_checkable
+class QuestionFormat(Protocol):
+    """A question reader's class: which splits a root holds, and how to open one."""
+
+    def __call__(self, root: Path, split: str) -> QuestionReader: ...
+    def splits(self, root: Path) -> list[str]:
+        """The splits found under `root`, in order."""
+        ...
+
+
+def _refspatial_bench() -> QuestionFormat:
+    from sightline.datasets.refspatial_bench import RefSpatialBench  # noqa: PLC0415
+
+    return RefSpatialBench
+
+
+def _refspatial() -> QuestionFormat:
+    from sightline.datasets.refspatial import RefSpatial  # noqa: PLC0415
+
+    return RefSpatial
+
+
+def _where2place() -> QuestionFormat:
+    from sightline.datasets.where2place import Where2Place  # noqa: PLC0415
+
+    return Where2Place
+
+
+def _robospatial_home() -> QuestionFormat:
+    from sightline.datasets.robospatial_home import RoboSpatialHome  # noqa: PLC0415
+
+    return RoboSpatialHome
+
+
+# Benchmarks and training files that bring their own questions: `sightline build NAME` makes task sets of them.
+QUESTION_READERS: dict[str, tuple[Callable[[], QuestionFormat], str]] = {
+    "refspatial-bench": (_refspatial_bench, "{Location|Placement|Unseen}/question.json, image/, mask/; or data/{split}-*.parquet"),
+    "refspatial": (_refspatial, "{2D|3D|Simulator}/*.json (conversations with points as text), image/, depth/"),
+    "where2place": (_where2place, "point_questions.jsonl, images/, masks/"),
+    "robospatial-home": (_robospatial_home, "annotations.json, images/; or data/{category}-*.parquet"),
 }

@@ -2,7 +2,9 @@
 
 What counts, after the reasoning is dropped and inside the last `<answer>` if there is one:
 - an offered word as a whole word, in any case: "Yes", "yes, it is", "**No.**", "The answer is no";
-- "no" before another word only at the very start ("No such cup is there"): elsewhere it is grammar ("there is no other one").
+- "no" before another word only at the very start ("No such cup is there"): elsewhere it is grammar ("there is no other one");
+- a letter only as it is offered ("B"), unless it is all that is said ("b"); and not "A" at the start and before another word
+  ("A cup", but "A. a cup", "(A) a cup", "I choose A because ..." count), for that is grammar too.
 
 One offered word, however often: that is the answer. Two different ones: `ambiguous`. None: `unreadable`. A description is no claim:
 "it is not visible" is `unreadable` with the note `absence_phrase`, because "I see it on the table" would not be read as yes either.
@@ -66,9 +68,14 @@ def no_clips(dialect: str) -> InputError:
 def _said(text: str, form: AnswerForm) -> set[str]:
     offered = {option.lower(): option for option in form.options}
     said: set[str] = set()
+    alone = text.strip()
     for position, match in enumerate(_WORD.finditer(text)):
-        option = offered.get(match.group().lower())
-        if option is None or (option == NO and position > 0 and _NEXT_WORD.match(text, match.end())):
+        word = match.group()
+        option = offered.get(word.lower())
+        followed = _NEXT_WORD.match(text, match.end()) is not None
+        if option is None or (option == NO and position > 0 and followed):
+            continue
+        if len(option) == 1 and alone != word and (word != option or (option == "A" and position == 0 and followed)):
             continue
         said.add(option)
     return said

@@ -37,6 +37,8 @@ class Family:
         image = f"image {form.image_index + 1}" if form.image_index else "the image"
         words = self.point_form if form.shape == "point" else self.box_form
         sentence = f"Answer with one {form.shape} in {image}, written as {words}."
+        if form.shape == "point" and form.several:
+            sentence = f"Answer with one or more points in {image}. One is written as {words}; more follow it in the same way."
         if form.offers_not_visible:
             sentence += f" If the object is not there to be seen in {image}, answer exactly {NOT_VISIBLE}."
         return sentence

@@ -45,7 +45,7 @@ def _words(part: TextPart | PointPart | BoxPart | AnswerForm, dialect: Dialect, 
             return dialect.box(part.box, _picture(pictures, part.image_index))
         case AnswerForm():
             _picture(pictures, part.image_index)
-            return dialect.instruction(part)
+            return part.words or dialect.instruction(part)
 
 
 def _append(segments: list[str | ImagePart], words: str, *, apart: bool) -> None:

@@ -22,6 +22,7 @@ from sightline.geometry.points import pixel_index
 from sightline.taskset.store import TaskSet
 from sightline.types import (
     NO,
+    YES,
     Answer,
     Boxes,
     Choice,
@@ -37,6 +38,7 @@ from sightline.types import (
 )
 
 PROGRESS_EVERY = 1000
+NEAR_NORM = 0.05
 
 
 class Place(Record):
@@ -102,7 +104,7 @@ def _measure(example: Example, reading: Reading, masks: Callable[[str], Bool[np.
     truth = example.truth
     match example.question.form.shape:
         case "choice":
-            return Measured()
+            return Measured(hit=_said_option(example, reading))
         case "box" | "mask":
             iou = overlap(example, reading, masks) if truth.visible else None
             hit = None if iou is None else iou >= ACCEPTED_IOU
@@ -110,7 +112,8 @@ def _measure(example: Example, reading: Reading, masks: Callable[[str], Bool[np.
     place = locate(reading, example.question, truth.panel_index)
     if not truth.visible:
         return Measured(wrong_panel=place.wrong_panel)
-    assert truth.mask is not None, "a visible object has a mask"
+    if truth.mask is None:
+        return _near(example, place)
     l2_px, l2_norm, l2_over_size = (None, None, None) if place.point is None else _distances(example, place.point)
     return Measured(
         hit=_hits(place, masks(truth.mask)),
@@ -119,6 +122,28 @@ def _measure(example: Example, reading: Reading, masks: Callable[[str], Bool[np.
         l2_px=l2_px,
         l2_norm=l2_norm,
         l2_over_size=l2_over_size,
+    )
+
+
+def _said_option(example: Example, reading: Reading) -> bool | None:
+    """Whether the right one of several options was said; None of yes and no, which are a claim."""
+    if set(example.question.form.options) == {YES, NO}:
+        return None
+    return reading.status in ("ok", "truncated") and reading.answer == example.truth.answer
+
+
+def _near(example: Example, place: Place) -> Measured:
+    """Where points are right and no region is known: the distance to the nearest one; a hit is closer than `NEAR_NORM`."""
+    truth = example.truth
+    assert isinstance(truth.answer, Points), "a place without a mask is known by points"
+    if place.point is None:
+        return Measured(hit=False, wrong_panel=place.wrong_panel)
+    source = example.question.panels[truth.panel_index].source
+    offsets = np.array(truth.answer.points) - place.point
+    l2_norm = np.hypot(*(offsets / (source.width, source.height)).T)
+    nearest = int(l2_norm.argmin())
+    return Measured(
+        hit=bool(l2_norm[nearest] < NEAR_NORM), l2_px=float(np.hypot(*offsets[nearest])), l2_norm=float(l2_norm[nearest])
     )
 
 
@@ -259,6 +284,13 @@ OUTCOMES: dict[str, Callable[[bool, bool | None, bool | None], bool]] = {
     "t2b_jitter": _hit_or_said_absent,
     "t2b_shift": _hit_or_said_absent,
     "t2b_distractor": _hit_or_said_absent,
+    "refspatial_bench": _hit_or_said_absent,
+    "refspatial_points": _hit_or_said_absent,
+    "refspatial_choice": _hit_or_said_absent,
+    "refspatial_yesno": _said_right,
+    "where2place": _hit_or_said_absent,
+    "robospatial_home": _hit_or_said_absent,
+    "robospatial_home_yesno": _said_right,
 }
 
 

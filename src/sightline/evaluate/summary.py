@@ -40,6 +40,13 @@ HEADLINE: dict[str, tuple[str, ...]] = {
     "t2b_box": ("acc_iou_050", "iou_mean", "num_out_of_range", "num_unreadable"),
     "t2b_mask": ("acc_iou_050", "iou_mean", "num_unreadable"),
 }
+POINTING, YES_NO = ("hit_exact", "num_out_of_range", "num_unreadable"), ("joint_accuracy", "balanced_accuracy", "num_unreadable")
+HEADLINE |= dict.fromkeys(("refspatial_bench", "where2place", "robospatial_home"), POINTING)
+HEADLINE |= dict.fromkeys(("robospatial_home_yesno", "refspatial_yesno"), YES_NO)
+HEADLINE |= {
+    "refspatial_choice": ("joint_accuracy", "num_unreadable"),
+    "refspatial_points": ("success_002", "success_005", "success_010", "l2_norm_median", "num_unreadable"),
+}
 HEADLINE |= {"t2a_yesno": HEADLINE["t2a"]} | dict.fromkeys(("t2b_jitter", "t2b_shift", "t2b_distractor"), HEADLINE["t2b"])
 
 

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from sightline.datasets import READERS
+from sightline.datasets import QUESTION_READERS, READERS
 from sightline.errors import InputError
 from sightline.tasks.pictures import Studio
+from sightline.tasks.questions import QuestionOptions
 from sightline.tasks.seen import SeenScene, see_scene
 from sightline.taskset.splits import check_scenes
+from sightline.taskset.units import open_units
 from sightline.types import DepthRef, LedgerEntry, Record
 
 
@@ -50,6 +52,29 @@ def lint(reader_name: str, root: Path, *, on_progress: Callable[[str, int, int],
     except InputError as error:
         leak = str(error)
     return Lint(counts=counts, problems=tuple(problems), leak=leak)
+
+
+def lint_questions(reader_name: str, root: Path, *, on_progress: Callable[[str, int, int], None] | None = None) -> Lint:
+    """Read every question of a question file, and decode its pictures and masks.
+
+    Raises:
+        FileNotFoundError, InputError: the root cannot be read at all.
+    """
+    report = on_progress or (lambda *_: None)
+    reader_type = QUESTION_READERS[reader_name][0]()
+    counts: dict[str, dict[str, int]] = {}
+    problems: list[LedgerEntry] = []
+    for split in reader_type.splits(root):
+        units = open_units(reader_name, root, split, QuestionOptions())
+        tasks = reader_type(root, split).tasks.values()
+        found: Counter[str] = Counter(rows=len(units))
+        for done in range(len(units)):
+            unit = units[done]
+            problems += unit.ledger
+            found.update({f"{task} questions": sum(1 for _ in unit.outcomes(task)) for task in tasks})
+            report(split, done + 1, len(units))
+        counts[split] = dict(found)
+    return Lint(counts=counts, problems=tuple(problems))
 
 
 def _companions(seen: SeenScene, studio: Studio) -> list[LedgerEntry]:

@@ -57,8 +57,9 @@ class Score(Record):
     the object is visible. `correct` is the task's own joint outcome. `l2_px` in view pixels, `l2_norm` = hypot(dx/w, dy/h),
     `l2_over_size` = l2_px / sqrt(box width * box height); all three only for a readable point on a visible object. Where a box or a
     mask is asked, `iou` is its overlap with the true one (0 without a usable answer), `hit` says that it is at least 0.5, and there
-    is neither `hit_dilated` nor a distance. Where a word is asked, there is no `hit`. `values`: the further measurements of the
-    task's own protocol by name (viou, tiou, j, f, ...), each averaged in the summary.
+    is neither `hit_dilated` nor a distance. Where yes or no is asked, there is no `hit`; of other options it says that the right
+    one was chosen. Where points are right without a region, `hit` is an `l2_norm` below 0.05 (to the nearest one). `values`: the
+    further measurements of the task's own protocol by name (viou, tiou, j, f, ...), each averaged in the summary.
     """
 
     id: str

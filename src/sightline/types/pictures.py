@@ -18,6 +18,15 @@ class ImageRef(Record):
     digest: str
 
 
+class PictureFile(Record):
+    """A picture or mask as a data set has it: the file `path` below its root, or, with `column`, that cell of row `row` of the
+    Parquet file `path` (the form of Hugging Face, {bytes, path})."""
+
+    path: str
+    column: str | None = None
+    row: int = 0
+
+
 class DepthRef(Record):
     """A 16-bit depth picture on disk; stored value * `metres_per_unit` = metres along the camera's z axis, 0 = no depth."""
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from sightline.types.answers import Answer, Choice, NotVisible
-from sightline.types.pictures import Camera, DepthRef, ImageRef
+from sightline.types.pictures import Camera, DepthRef, ImageRef, PictureFile
 from sightline.types.record import Record
 
 
@@ -51,7 +51,8 @@ class AnswerForm(Record, tag_field="kind", tag="answer"):
     Of a clip (the prompt has a `VideoPart`): a box or a mask in each frame ("box_track", "mask_track"), or a stretch of time
     ("span"). `several`: all objects that are meant are asked for, not one.
 
-    A dialect renders it as the instruction that tells the model how to write, and reads the answer by it.
+    A dialect renders it as the instruction that tells the model how to write, and reads the answer by it. `words`, where there are
+    any, stand in the place of that instruction: those of a benchmark's authors.
     """
 
     shape: Literal["point", "box", "mask", "choice", "box_track", "mask_track", "span"]
@@ -59,6 +60,7 @@ class AnswerForm(Record, tag_field="kind", tag="answer"):
     offers_not_visible: bool = False
     options: tuple[str, ...] = ()
     several: bool = False
+    words: str = ""
 
 
 Part = TextPart | ImagePart | VideoPart | PointPart | BoxPart | AnswerForm
@@ -72,7 +74,7 @@ class Panel(Record):
     shown (a view with the object removed has its own depth).
     """
 
-    role: Literal["reference", "query", "before", "after"]
+    role: Literal["reference", "query", "before", "after", "frame"]
     image_index: int
     source: ImageRef
     x: int = 0
@@ -157,13 +159,30 @@ class Truth(Record):
         return True
 
 
+class Published(Record):
+    """A benchmark's question as its authors wrote it, for their own way of scoring and for models that were trained on their words.
+
+    `suffix` says how to write the answer, `answer` is the published one (a text) where there is one, `mask` the region's own file.
+    `depths` are pictures for a model's eye (8 bits, near bright), not metres, one a picture of the question.
+    """
+
+    id: str
+    instruction: str
+    suffix: str = ""
+    answer: str = ""
+    category: str = ""
+    mask: PictureFile | None = None
+    depths: tuple[PictureFile, ...] = ()
+
+
 class Example(Record):
     """One question with its truth.
 
     `group` is the cluster (scene) of splits and intervals; `tier` is V (visible),
     VC (visible, something else removed) or a negative tier N0..N4; `slices` are numbers to filter and bin by; `wording` is the
     prompt's place in the task's list of wordings. Examples with one `pair_id` are twins that ask the opposite of each other;
-    `evidence` is what decided the truth (the rule's name, its numbers), to be checked and drawn.
+    `evidence` is what decided the truth (the rule's name, its numbers), to be checked and drawn. `published` is given where a
+    benchmark asks.
     """
 
     question: Question
@@ -177,6 +196,7 @@ class Example(Record):
     wording: int = 0
     pair_id: str | None = None
     evidence: dict[str, str | float | int] = {}
+    published: Published | None = None
 
     @property
     def id(self) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from sightline.types.pictures import Camera, MaskRle
+from sightline.types.answers import Choice
+from sightline.types.pictures import Camera, MaskRle, PictureFile
 from sightline.types.record import Record
 
 
@@ -137,3 +138,45 @@ class RemovalTriple(Record):
     photo: str
     overlay: str
     removed: str
+
+
+class RegionTarget(Record, tag_field="kind", tag="region"):
+    """Any point of a region is right. The region is a mask picture, or where there is none a polygon in shares of the picture."""
+
+    mask: PictureFile | None
+    polygon_norm: tuple[tuple[float, float], ...] = ()
+
+
+class PointsTarget(Record, tag_field="kind", tag="points"):
+    """Points that are right, in shares of the picture; how far from them is still right, nobody says."""
+
+    points_norm: tuple[tuple[float, float], ...]
+
+
+class WordTarget(Record, tag_field="kind", tag="word"):
+    """One of the words `options`."""
+
+    answer: Choice
+    options: tuple[str, ...]
+
+
+class Inquiry(Record):
+    """One question of a benchmark or question file, as its authors wrote it.
+
+    `inquiry_id` is unique in its split; `published_id` is the authors' own. `suffix` are their words on how to write the answer,
+    cut off `instruction`; `several`: they ask for more than one point. `answer_text` is the published answer where it is a text.
+    `numbers` are further facts (steps of reasoning).
+    """
+
+    inquiry_id: str
+    published_id: str
+    instruction: str
+    pictures: tuple[PictureFile, ...]
+    target: RegionTarget | PointsTarget | WordTarget
+    suffix: str = ""
+    several: bool = False
+    answer_text: str = ""
+    label: str | None = None
+    category: str = ""
+    depths: tuple[PictureFile, ...] = ()
+    numbers: dict[str, float] = {}
