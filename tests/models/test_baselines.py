@@ -39,9 +39,9 @@ def test_an_unknown_model_lists_the_choices_and_the_nearest():
         get_model("centre")
 
 
-@pytest.mark.parametrize("spec", ["import:answers.jsonl"])
-def test_kinds_of_models_that_are_not_there_yet_say_so(spec):
-    with pytest.raises(InputError, match="not part of this version yet"):
+@pytest.mark.parametrize("spec", ["import:answers.jsonl", "theirs=import:answers.jsonl"])
+def test_recorded_answers_are_no_model_without_a_task_set(spec):
+    with pytest.raises(InputError, match="only predict and eval take them"):
         get_model(spec)
 
 

@@ -181,6 +181,17 @@ def test_a_fault_that_stays_is_a_failure_with_its_reason(server, tasks, behave, 
         raise AssertionError(reply.reason)
 
 
+def test_a_server_that_fails_and_hangs_up_without_a_word_is_asked_on_a_new_connection(server, tasks):
+    def fail(request: Request) -> None:
+        request.send(b"Internal Server Error", status=500)
+        request.handler.close_connection = True
+
+    server.behave = first(fail)
+    reply = ask_one(endpoint(server, patience=Patience(retries=1, timeout_s=20.0, budget_s=40.0, first_wait_s=0.2)), tasks)
+    assert isinstance(reply, Said)
+    assert reply.usage.num_requests == 2
+
+
 def test_nobody_at_the_address_is_a_failure_of_every_try(tasks):
     with serving() as gone:
         model = endpoint(gone)

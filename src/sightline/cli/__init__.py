@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that `--help` answers at once.
 """
 
+import errno
 import json
 import sys
 
@@ -10,6 +11,8 @@ import typer
 import typer.exceptions
 
 from sightline.errors import InputError
+
+FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "a file may not become larger"}
 
 app = typer.Typer(
     name="sightline",
@@ -46,7 +49,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     except (InputError, OSError) as error:
         if debug:
             raise
-        _report(error, arguments, str(error))
+        _report(error, arguments, _words(error))
         return 2
     except Exception as error:
         if debug:
@@ -56,6 +59,12 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         )
         return 70
     return code if isinstance(code, int) else 0
+
+
+def _words(error: InputError | OSError) -> str:
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{FULL[error.errno]} ({error}). Whatever is complete is kept: make room and run the same command again."
+    return str(error)
 
 
 def _report(error: BaseException, arguments: list[str], message: str) -> None:

@@ -74,11 +74,15 @@ def import_x3_results(
     json: Json = False,
 ) -> None:
     """A run from old answers: score it like any other."""
+    from sightline.dialects import get_dialect  # noqa: PLC0415
     from sightline.evaluate.predict import predict  # noqa: PLC0415
-    from sightline.export.x3.results import RecordedAnswers  # noqa: PLC0415
+    from sightline.export.predictions import read_answers  # noqa: PLC0415
+    from sightline.export.x3.prompts import DIALECT  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
-    info = predict(TaskSet(taskset), RecordedAnswers(file, name or file.stem), out)
+    asked = TaskSet(taskset)
+    model = read_answers(file, "x3-results", taskset=asked, dialect=get_dialect(DIALECT), name=name)
+    info = predict(asked, model, out)
     emit(plain(info), as_json=json, text=lambda: print(f"{out}: answers read. Next: sightline score {out}"))
 
 

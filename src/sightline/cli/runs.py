@@ -1,7 +1,6 @@
 """`predict`, `score`, `report`, the three in one, `eval`, and `compare` of two runs."""
 
 import enum
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,11 +15,16 @@ from sightline.errors import InputError
 if TYPE_CHECKING:
     from sightline.evaluate.summary import Summary
     from sightline.evaluate.table import Table
+    from sightline.evaluate.x3_compare import Line
     from sightline.models import ModelOptions
 
 ModelName = Annotated[
     str,
-    typer.Option("--model", help="center, random, not-visible, copy, difference, features, oracle, hf:FOLDER or openai:URL#NAME."),
+    typer.Option(
+        "--model",
+        help="center, random, not-visible, copy, difference, features, oracle, hf:FOLDER, openai:URL#NAME or import:ANSWERS; "
+        "NAME=hf:FOLDER to call it NAME.",
+    ),
 ]
 ModelNames = Annotated[list[str], typer.Option("--model", help="A model; give the option again for more.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples of each task set.")]
@@ -48,6 +52,9 @@ class Kind(enum.StrEnum):
 class Protocol(enum.StrEnum):
     ours = "sightline-1"
     x3_original = "x3-original"
+    refspatial_original = "refspatial-original"
+    where2place_original = "where2place-original"
+    robospatial_original = "robospatial-original"
 
 
 Bys = Annotated[list[By] | None, typer.Option("--by", help="Also a table of the results taken apart; may be given again.")]
@@ -67,12 +74,13 @@ def predict(
 ) -> None:
     """Ask a model every question of a task set. The same command goes on where it stopped."""
     from sightline.evaluate.predict import predict as ask  # noqa: PLC0415
-    from sightline.models import get_model  # noqa: PLC0415
+    from sightline.evaluate.suite import choose  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     with progress(quiet=json) as bar:
         name = f"{model} on {taskset.name}"
-        tasks, chosen = TaskSet(taskset), get_model(model, options)
+        tasks = TaskSet(taskset)
+        chosen = choose(model, options).answering(tasks)
         info = ask(tasks, chosen, out, limit=limit, max_errors=max_errors, on_progress=lambda done, total: bar(name, done, total))
     emit(plain(info), as_json=json, text=lambda: print(f"{out}: predictions complete. Next: sightline score {out}"))
 
@@ -84,13 +92,18 @@ def score(
     taskset: Annotated[Path | None, typer.Option(help="Where the run's task set lies now, if it has moved.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Score what is there; the rest is counted as missing.")] = False,
     by: Bys = None,
-    protocol: Annotated[Protocol, typer.Option(help="x3-original: also by the definitions of the x3 pipeline.")] = Protocol.ours,
+    protocol: Annotated[
+        Protocol, typer.Option(help="Also by the definitions of others: the x3 pipeline, or a benchmark's authors.")
+    ] = Protocol.ours,
     json: Json = False,
 ) -> None:
     """Score a run: scores.jsonl, summary.json and the table."""
     summary = _score(run, taskset=taskset, partial=partial, quiet=json)
     if protocol is Protocol.x3_original:
         _score_x3(run, summary, taskset=taskset, by=by or (), json=json)
+        return
+    if protocol is not Protocol.ours:
+        _score_published(run, summary, protocol.value, taskset=taskset, by=by or (), json=json)
         return
     emit(plain(summary), as_json=json, text=lambda: print_summaries([summary], by=by or ()))
 
@@ -126,13 +139,22 @@ def report(
     *,
     out: Out,
     max_examples: Annotated[int | None, typer.Option(min=1, help="Show only the first examples of each task set.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="The model that the others are compared with; default: the first run's.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """A static HTML report of scored runs: open OUT/index.html."""
     from sightline.report.write import write_report  # noqa: PLC0415
 
     with progress(quiet=json) as bar:
-        page = write_report(runs, out, max_examples=max_examples, on_progress=lambda done, total: bar("report", done, total))
+        page = write_report(
+            runs,
+            out,
+            max_examples=max_examples,
+            baseline=baseline,
+            on_progress=lambda done, total: bar("report", done, total),
+        )
     emit({"report": str(page)}, as_json=json, text=lambda: print(page))
 
 
@@ -173,42 +195,30 @@ def run_all(
     """Every model on every task set. Returns the summaries, the report's page, and one line for each pair left out and why.
 
     Raises:
-        InputError: two task sets of one name, an empty task set, or nothing that any of the models can answer.
+        InputError: two task sets or two models of one name, nothing that any of the models can answer, or another process writes
+            a run or the report.
     """
-    from sightline.evaluate.predict import predict as ask  # noqa: PLC0415
-    from sightline.models import ModelOptions, NotApplicable, get_model  # noqa: PLC0415
+    from sightline.evaluate.suite import Suite  # noqa: PLC0415
+    from sightline.files import only_writer  # noqa: PLC0415
+    from sightline.models import ModelOptions  # noqa: PLC0415
     from sightline.report.write import write_report  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     opened = [TaskSet(path) for path in tasksets]
-    chosen = [get_model(name, options or ModelOptions()) for name in dict.fromkeys(models)]
     names = [tasks.manifest.name for tasks in opened]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two task sets are called {name}: evaluate them into two folders.")
-    runs: list[Path] = []
-    skipped: list[str] = []
     with progress(quiet=quiet) as bar:
-        for tasks in opened:
-            if not len(tasks):
-                skipped.append(f"{tasks.path} has no examples: see its ledger.jsonl.")
-                continue
-            for model in chosen:
-                folder = out / model.name / tasks.manifest.name
-                label = f"{model.name} on {tasks.manifest.name}"
-                on_progress = functools.partial(bar, label)
-                try:
-                    ask(tasks, model, folder, limit=limit, max_errors=max_errors, on_progress=on_progress)
-                except NotApplicable as error:
-                    skipped.append(f"{label}: {error}")
-                    continue
-                runs.append(folder)
-        summaries = [_score(folder, partial=limit is not None, quiet=True) for folder in runs]
+        suite = Suite(opened, out, limit=limit, max_errors=max_errors, on_progress=bar)
+        folders, skipped = suite.ask(models, options or ModelOptions())
+        summaries = [_score(folder, partial=limit is not None, quiet=True) for folder in folders]
         for line in skipped:
             say(f"left out: {line}")
-        if not runs:
+        if not folders:
             raise InputError("nothing to report: no model could answer any of the task sets (reasons above).")
-        page = write_report(runs, out / "report", on_progress=lambda done, total: bar("report", done, total))
+        with only_writer(out):
+            page = write_report(folders, out / "report", on_progress=lambda done, total: bar("report", done, total))
     return summaries, page, skipped
 
 
@@ -234,17 +244,29 @@ def _score_x3(run: Path, summary: "Summary", *, taskset: Path | None, by: Sequen
     from sightline.evaluate.x3_original import PROTOCOL, SUMMARY, summarise_x3  # noqa: PLC0415
 
     original = summarise_x3(run, taskset=taskset, partial=summary.num_missing > 0)
+    value = {"summary": plain(summary), PROTOCOL: plain(original)}
     lines = compare_protocols(summary, original)
+    emit(value, as_json=json, text=lambda: _print_protocols(summary, PROTOCOL, lines, by=by, written=run / SUMMARY))
 
-    def text() -> None:
-        if by:
-            print_summaries([summary], by=by)
-        rows = [(line.label, line.ours, line.theirs, line.why) for line in lines]
-        title = f"{summary.run.model} on {summary.run.taskset_name}"
-        print_table(title, ("metric", summary.protocol, PROTOCOL, "why they differ"), rows)
-        print(f"In brackets: the denominator. – is 0/0 or not measured. Written: {run / SUMMARY}")
 
-    emit({"summary": plain(summary), PROTOCOL: plain(original)}, as_json=json, text=text)
+def _score_published(run: Path, summary: "Summary", protocol: str, *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
+    """Score by the rule of a benchmark's authors too, and set both side by side."""
+    from sightline.evaluate.published import summarise_published, summary_file  # noqa: PLC0415
+    from sightline.evaluate.published_compare import compare_published  # noqa: PLC0415
+
+    published = summarise_published(run, protocol, taskset=taskset, partial=summary.num_missing > 0)
+    value = {"summary": plain(summary), protocol: plain(published)}
+    lines, written = compare_published(summary, published), run / summary_file(protocol)
+    emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
+
+
+def _print_protocols(summary: "Summary", protocol: str, lines: "Sequence[Line]", *, by: Sequence[str], written: Path) -> None:
+    if by:
+        print_summaries([summary], by=by)
+    rows = [(line.label, line.ours, line.theirs, line.why) for line in lines]
+    title = f"{summary.run.model} on {summary.run.taskset_name}"
+    print_table(title, ("metric", summary.protocol, protocol, "why they differ"), rows)
+    print(f"In brackets: the denominator. – is 0/0 or not measured. Written: {written}")
 
 
 def _print(table: "Table", first: str) -> None:

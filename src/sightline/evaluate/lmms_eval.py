@@ -5,6 +5,7 @@ picture a column (`image_0`, `image_1`, ...; gone when a text is scored). Texts 
 runs, and aggregated by the same metrics, so the numbers are equal for equal texts. Source: EvolvingLMMs-Lab/lmms-eval, task guide.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from sightline.dialects import Size, get_dialect
-from sightline.evaluate.metrics import measure, tabulate
+from sightline.evaluate.metrics import RATIOS, ScoreTable, measure, tabulate
 from sightline.evaluate.score import score_example
 from sightline.evaluate.summary import HEADLINE
 from sightline.export.lmms_eval import MetricName
@@ -56,10 +57,28 @@ def messages(doc: Doc) -> list[dict[str, Any]]:
 
 
 def process(doc: Doc, results: Sequence[str]) -> dict[str, Item]:
-    """The score of one text, under the name of every metric, as a plain dict: what `scores.jsonl` has, and `score` (0 or 1)."""
+    """For every metric the score of one text as a plain dict: what `scores.jsonl` has, and `score`.
+
+    `score` is what this text gives to the metric; it is left out where it gives nothing to it, and of metrics that are no mean over
+    texts. lmms-eval makes its standard errors of it, and nothing else.
+    """
     score = score_text(doc, results[0])
-    item = msgspec.to_builtins(score) | {"score": float(score.correct)}
-    return {metric.name: item for metric in metric_names(score.task)}
+    table = tabulate([score])
+    plain = msgspec.to_builtins(score)
+    given = {metric.name: _given(metric.name, table) for metric in metric_names(score.task)}
+    return {name: plain if value is None else plain | {"score": value} for name, value in given.items()}
+
+
+def _given(metric: str, table: ScoreTable) -> float | None:
+    """The metric's value over a table of one score, None if that is 0/0 or the metric is no mean of such values."""
+    if metric.endswith("_mean"):
+        value = float(table.distances[metric.removesuffix("_mean")][0])
+        return value if math.isfinite(value) else None
+    ratio = RATIOS.get(metric)
+    if ratio is None or len(ratio.parts) > 1 or metric == "not_visible_f1":  # whose denominator counts some texts twice
+        return None
+    value = float(ratio(table.flags)[0])
+    return value if math.isfinite(value) else None
 
 
 def score_text(doc: Doc, text: str) -> Score:

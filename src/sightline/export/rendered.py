@@ -3,7 +3,7 @@
 Every foreign row goes through here, so that a model is trained and asked with the same words, whatever file they travel in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sightline.dialects import Dialect, Size
@@ -43,13 +43,8 @@ class Rendered:
         return "".join(segment if isinstance(segment, str) else IMAGE_TOKEN for segment in self.segments)
 
     def without_tokens(self) -> str:
-        """The prompt for files that list pictures apart: a slot is named "image 1" where there are several pictures."""
-        several = len(self.example.question.images) > 1
-        names = (
-            segment if isinstance(segment, str) else f"image {segment.image_index + 1}" if several else ""
-            for segment in self.segments
-        )
-        return "".join(names).strip()
+        """The prompt for files that list pictures apart (`name_slots`)."""
+        return name_slots(self.segments)
 
 
 def render(example: Example, dialect: Dialect) -> Rendered:
@@ -73,6 +68,13 @@ def render(example: Example, dialect: Dialect) -> Rendered:
 def render_question(question: Question, dialect: Dialect) -> tuple[str | ImagePart, ...]:
     """The prompt of a question, whose right answer is not known, as words and media slots."""
     return render_prompt(question.prompt, dialect, [Size.of(image) for image in question.images])
+
+
+def name_slots(segments: Sequence[str | ImagePart]) -> str:
+    """A prompt without media tokens: a slot becomes "image 1", or nothing where there is only one picture."""
+    several = sum(isinstance(segment, ImagePart) for segment in segments) > 1
+    names = (segment if isinstance(segment, str) else f"image {segment.image_index + 1}" if several else "" for segment in segments)
+    return "".join(names).strip()
 
 
 def render_all(taskset: TaskSet, dialect: Dialect) -> Iterator[Rendered]:

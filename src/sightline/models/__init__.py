@@ -4,13 +4,15 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from sightline.errors import InputError
 from sightline.models.model import Model, NotApplicable
-from sightline.models.options import ModelOptions
+from sightline.models.options import ModelOptions, split_name
 
 __all__ = ["MODELS", "PREFIXES", "Model", "ModelOptions", "NotApplicable", "get_model"]
 
-LATER_PREFIXES = ("import",)
+RECORDED_PREFIX = "import"
 DEFAULTS = ModelOptions()
 
 
@@ -40,16 +42,17 @@ def _copy() -> Model:
 
 def _difference() -> Model:
     from sightline.models.baselines import Baseline  # noqa: PLC0415
-    from sightline.models.difference import SETTINGS, difference  # noqa: PLC0415
+    from sightline.models.difference import SETTINGS, difference, require_second_view  # noqa: PLC0415
 
-    return Baseline("difference", difference, settings=SETTINGS)
+    return Baseline("difference", difference, requires=require_second_view, settings=SETTINGS)
 
 
 def _features() -> Model:
     from sightline.models.baselines import Baseline  # noqa: PLC0415
+    from sightline.models.difference import require_second_view  # noqa: PLC0415
     from sightline.models.features import SETTINGS, Features  # noqa: PLC0415
 
-    return Baseline("features", Features(), settings=SETTINGS)
+    return Baseline("features", Features(), requires=require_second_view, settings=SETTINGS)
 
 
 def _oracle() -> Model:
@@ -88,19 +91,23 @@ PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {"hf": _hf, "openai"
 
 
 def get_model(spec: str, options: ModelOptions = DEFAULTS) -> Model:
-    """The model called `spec`. `options` concern those with a prefix; baselines have none.
+    """The model called `spec`; `NAME=PREFIX:REST` calls it NAME. `options` concern those with a prefix; baselines have none.
 
     Raises:
         InputError: no such model; the message lists the choices and the nearest name.
     """
     if spec in MODELS:
         return MODELS[spec]()
+    name, spec = split_name(spec)
+    options = options if name is None else msgspec.structs.replace(options, name=name)
     prefix, colon, rest = spec.partition(":")
     if colon and prefix in PREFIXES:
         return _remembered(PREFIXES[prefix](rest, options), options)
     choices = ", ".join([*MODELS, *(f"{prefix}:..." for prefix in PREFIXES)])
-    if colon and prefix in LATER_PREFIXES:
-        raise InputError(f"model {spec!r}: models given as `{prefix}:` are not part of this version yet. Models it has: {choices}.")
+    if colon and prefix == RECORDED_PREFIX:
+        raise InputError(
+            f"model {spec!r}: recorded answers belong to a task set; only predict and eval take them. Choices: {choices}."
+        )
     nearest = difflib.get_close_matches(spec, MODELS, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise InputError(f"no model is called {spec!r}.{hint} Choices: {choices}.")

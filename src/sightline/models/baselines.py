@@ -16,7 +16,7 @@ from jaxtyping import Bool
 from sightline.models.forms import as_asked
 from sightline.models.model import NotApplicable
 from sightline.taskset.store import TaskSet
-from sightline.types import Answer, Choice, NotVisible, Panel, Points, Question
+from sightline.types import YES, Answer, Choice, NotVisible, Panel, Points, Question
 
 ASKED_ROLES = ("query", "after")
 REVISION = 1
@@ -37,15 +37,22 @@ class Baseline:
         return {"kind": "baseline", "name": self.name, "revision": REVISION, "settings": self.settings}
 
     def check(self, taskset: TaskSet) -> None:
-        if self.requires is None:
-            return
         for example in taskset:
-            lack = self.requires(example.question)
+            lack = self._lack(example.question)
+            if lack is None and self.requires is None:
+                return  # all questions of a task offer words, or none does
             if lack is not None:
                 raise NotApplicable(
                     f"model {self.name!r} cannot answer task set {taskset.manifest.name!r}: {lack} (example {example.id!r}). "
                     "Leave this model out for this task set."
                 )
+
+    def _lack(self, question: Question) -> str | None:
+        """A place or its absence can be said as yes or no, but not as one of other options; chance can choose among any."""
+        options = question.form.options
+        if options and YES not in options and self.function is not random_point:
+            return f"it cannot choose among {', '.join(options)}"
+        return self.requires(question) if self.requires is not None else None
 
     def answer(self, questions: Sequence[Question], taskset: TaskSet) -> list[Answer]:
         return [as_asked(self.function(question, taskset), question, asked_panel(question)) for question in questions]

@@ -155,6 +155,7 @@ class Chat:
                 return _Again(f"no answer within {timeout_s:g} s")
             return _Again(self._shown(f"{type(error).__name__}: {error}".rstrip(": ")))
         except _Again as error:
+            self.close()  # some servers (uvicorn) close theirs after an error without saying so
             self._quiet_until = max(self._quiet_until, time.monotonic() + error.wait_s)
             return error
         except _Never as error:

@@ -39,6 +39,7 @@ SMALL_FILES = (
 )
 """What changes the text that a model is given or gives."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+CONFIG_DTYPES = ("float32", "bfloat16", "float16", "float64", "auto")
 PLAIN_DTYPES = frozenset({"F64", "F32", "F16", "BF16"})
 QUANTIZED_DTYPES = frozenset({"I8", "U8", "F8_E4M3", "F8_E5M2", "F4", "I4", "U4"})
 MAX_HEADER_BYTES = 100_000_000
@@ -109,6 +110,13 @@ def _config(path: Path) -> dict[str, Any]:
     config = read_json(path / CONFIG, dict[str, Any])
     if not isinstance(config.get("model_type"), str):
         raise InputError(f"{path / CONFIG}: no model_type in it, so it is not known what model this is. Get the file again.")
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        dtype = part.get("dtype", part.get("torch_dtype"))
+        if dtype is not None and dtype not in CONFIG_DTYPES:
+            raise InputError(
+                f"{path / CONFIG}: dtype {dtype!r}; expected one of {', '.join(CONFIG_DTYPES)}. Put in what the weights are "
+                "stored as."
+            )
     return config
 
 

@@ -34,6 +34,13 @@ def difference(question: Question, taskset: TaskSet) -> Answer:
     return region_answer(question, panel, region, pixel=(row, column))
 
 
+def require_second_view(question: Question) -> str | None:
+    """What a comparison of two views lacks to answer this question; None if it can."""
+    if any(panel.role in ("reference", "before") for panel in question.panels):
+        return None
+    return "it shows no second view to compare with"
+
+
 def differing_pixels(before: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
     """Pixels of which some channel differs by at least `MIN_DIFFERENCE`."""
     return cv2.absdiff(before, after).max(axis=2) >= MIN_DIFFERENCE

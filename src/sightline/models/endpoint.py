@@ -36,7 +36,7 @@ from sightline.models.chat import LOOPBACK, Chat, Patience, Stopped
 from sightline.models.model import Failure, NotApplicable, Replies, Reply, Said, Usage
 from sightline.models.options import ModelOptions, served_dialect
 from sightline.taskset.store import TaskSet
-from sightline.types import Exposure, ImagePart, ImageRef, Question
+from sightline.types import Exposure, ImageRef, Question
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 ENCODED_PICTURES = 64
@@ -61,7 +61,7 @@ class Endpoint:
         self._model, self._options = name, options
         self._key = _key(options.api_key_env, self._url, self._host)
         self.patience = patience or Patience(retries=options.retries, timeout_s=options.timeout_s, budget_s=options.budget_s)
-        self.name = re.sub(r"[^\w.+-]+", "-", name).lstrip(".-") or "model"
+        self.name = options.name or re.sub(r"[^\w.+-]+", "-", name).lstrip(".-") or "model"
         self.batch_size = options.concurrency
         self.dialect: Dialect = AsSent(served_dialect(options, name), options.max_side)
         self._encoded = lru_cache(maxsize=ENCODED_PICTURES)(self._data_url)
@@ -156,7 +156,7 @@ class Endpoint:
         return msgspec.structs.replace(usage, cost=cost / 1_000_000)
 
     def _exposed(self, said: Said, question: Question) -> Said:
-        shown = [question.images[part.image_index] for part in question.prompt if isinstance(part, ImagePart)]
+        shown = [question.images[index] for index in question.slots]
         sizes = [sent_size(Size.of(image), self._options.max_side) for image in shown]
         exposure = said.exposure or Exposure()
         sent = tuple((size.width, size.height) for size in sizes)

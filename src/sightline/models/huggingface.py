@@ -63,7 +63,7 @@ class HuggingFace:
     def __init__(self, checkpoint: Checkpoint, options: ModelOptions) -> None:
         self.checkpoint = checkpoint
         self.options = options
-        self.name = checkpoint.path.resolve().name
+        self.name = options.name or checkpoint.path.resolve().name
         self.batch_size = options.batch_size or BATCH_SIZE
 
     @property
@@ -203,7 +203,7 @@ class HuggingFace:
                 f"{self.checkpoint.path}: the model cannot be loaded ({error}). Get config.json and weights that belong together."
             ) from error
         model, report = loaded
-        _refuse_missing(self.checkpoint, report["missing_keys"])
+        refuse_missing(self.checkpoint, report["missing_keys"])
         model.generation_config = self._generation(model.generation_config)
         return model.eval()
 
@@ -225,7 +225,7 @@ class HuggingFace:
         )
 
 
-def _refuse_missing(checkpoint: Checkpoint, missing: Collection[str]) -> None:
+def refuse_missing(checkpoint: Checkpoint, missing: Collection[str]) -> None:
     """transformers fills weights that it does not find with random numbers and only warns."""
     if missing:
         names = sorted(missing)

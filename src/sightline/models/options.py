@@ -1,5 +1,6 @@
 """What a user may declare of a model that speaks: stored with the run, never guessed."""
 
+import re
 from typing import Literal
 
 from sightline.dialects import DIALECTS, Dialect, get_dialect
@@ -17,8 +18,10 @@ class ModelOptions(Record):
     waits together), `max_side` and `image_format` (of pictures as sent), `api_key_env` (the environment variable with the key) and
     the prices (of a million tokens, in any one unit) concern servers.
     `cache`: a folder of answers that were given before, None for none.
+    `name`: what the model is called in tables and folders, None for its own name.
     """
 
+    name: str | None = None
     dialect: str | None = None
     batch_size: int | None = None
     max_new_tokens: int = 128
@@ -38,6 +41,20 @@ class ModelOptions(Record):
     api_key_env: str | None = None
     prompt_price: float = 0.0
     answer_price: float = 0.0
+
+
+def split_name(spec: str) -> tuple[str | None, str]:
+    """`NAME=PREFIX:REST` as name and the rest; no name where a spec begins with its prefix.
+
+    Raises:
+        InputError: a name that is no name of a folder.
+    """
+    name, equals, rest = spec.partition("=")
+    if not equals or ":" in name or ":" not in rest:
+        return None, spec
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise InputError(f"model {spec!r}: the name {name!r} may hold letters, digits, '_', '.', '+' and '-', and names a folder.")
+    return name, rest
 
 
 def served_dialect(options: ModelOptions, model: str) -> Dialect:

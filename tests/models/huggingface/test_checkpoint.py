@@ -1,11 +1,13 @@
 import json
 import shutil
+import weakref
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from sightline.errors import InputError
+from sightline.evaluate.suite import Suite, choose_all
 from sightline.models import ModelOptions, NotApplicable, get_model
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
@@ -129,6 +131,8 @@ def in_eight_bits(folder: Path) -> None:
         (adapter, "adapter .LoRA.: merge it"),
         (lambda folder: (folder / "config.json").write_text("{}"), "config.json: no model_type"),
         (lambda folder: (folder / "processor_config.json").unlink(), "no processor .neither processor_config.json nor"),
+        (lambda folder: edit_json(folder / "config.json", dtype="float99"), "dtype 'float99'; expected one of float32"),
+        (lambda folder: edit_json(folder / "config.json", text_config={"torch_dtype": 16}), "config.json: dtype 16; expected"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no weights"),
         (cut_short, "model.safetensors: .* bytes, but its header speaks of"),
         (no_header, "model.safetensors: not a safetensors file"),
@@ -217,3 +221,24 @@ def test_without_torch_the_error_says_what_to_install(saved, monkeypatch):
         InputError, match=r"need torch and transformers, not installed here. Run: pip install 'sightline\[models\]'"
     ):
         get_model(f"hf:{saved('llava')}")
+
+
+def test_two_checkpoints_of_one_folder_name_are_told_apart_and_never_in_memory_together(rooms, saved, tmp_path, monkeypatch):
+    folders = [shutil.copytree(saved("llava"), tmp_path / run / "checkpoint-500") for run in ("a", "b")]
+    with pytest.raises(InputError, match="are both called 'checkpoint-500'"):
+        choose_all([f"hf:{folder}" for folder in folders], SHORT)
+    weights: list[weakref.ref] = []
+    in_memory: list[int] = []
+    load_pretrained = transformers.AutoModelForImageTextToText.from_pretrained
+
+    def watched(*args, **kwargs):
+        in_memory.append(sum(reference() is not None for reference in weights))
+        loaded = load_pretrained(*args, **kwargs)
+        weights.append(weakref.ref(loaded[0]))
+        return loaded
+
+    monkeypatch.setattr(transformers.AutoModelForImageTextToText, "from_pretrained", watched)
+    suite = Suite([rooms["t2b"]], tmp_path / "runs", limit=1, max_errors=0.0)
+    runs, _ = suite.ask([f"hf:{folders[0]}", f"b=hf:{folders[1]}"], SHORT)
+    assert [run.parent.name for run in runs] == ["checkpoint-500", "b"]
+    assert in_memory == [0, 0]

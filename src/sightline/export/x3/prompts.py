@@ -2,8 +2,8 @@
 
 import msgspec
 
-from sightline.dialects import Size, get_dialect
-from sightline.dialects.render import render_prompt
+from sightline.dialects import get_dialect
+from sightline.export.rendered import name_slots, render_question
 from sightline.tasks.pictures import Mark
 from sightline.tasks.wording import prompt, wordings
 from sightline.types import Example, Part, PointPart, Question
@@ -12,11 +12,8 @@ DIALECT = "roborefer"
 
 
 def human_text(question: Question) -> str:
-    """The prompt without image tokens: a picture is named by its number where there are several."""
-    sizes = [Size.of(image) for image in question.images]
-    parts = render_prompt(question.prompt, get_dialect(DIALECT), sizes)
-    several = len(question.images) > 1
-    return "".join(p if isinstance(p, str) else f"image {p.image_index + 1}" if several else "" for p in parts).strip()
+    """The human turn that asks `question`."""
+    return name_slots(render_question(question, get_dialect(DIALECT)))
 
 
 def with_wording(example: Example, text: str, mark: Mark) -> Example:
