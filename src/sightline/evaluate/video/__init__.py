@@ -1,0 +1,1 @@
+"""Scores of masks and boxes over the frames of a clip."""
