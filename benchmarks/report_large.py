@@ -55,16 +55,16 @@ def draw_picture(path: Path, seed: int) -> ImageRef:
     return ImageRef(root="data", path=path.name, width=WIDTH, height=HEIGHT, digest=pixel_digest(read_rgb(path)))
 
 
-def make_taskset(folder: Path) -> TaskSet:
+def make_taskset(folder: Path, *, examples: int = EXAMPLES, pictures: int = PICTURES) -> TaskSet:
     """The examples, all of one task; every third object is absent."""
-    pictures, staging = folder / "pictures", folder / "large"
-    for path in (pictures, staging / "set", staging / "parts"):
+    drawn, staging = folder / "pictures", folder / "large"
+    for path in (drawn, staging / "set", staging / "parts"):
         path.mkdir(parents=True)
     with ThreadPoolExecutor(2) as pool:
-        refs = list(pool.map(lambda seed: draw_picture(pictures / f"{seed:05d}.jpg", seed), range(PICTURES)))
-    masks = [_ellipse(seed, margin=margin) for margin in (0, 8) for seed in range(PICTURES)]
+        refs = list(pool.map(lambda seed: draw_picture(drawn / f"{seed:05d}.jpg", seed), range(pictures)))
+    masks = [_ellipse(seed, margin=margin) for margin in (0, 8) for seed in range(pictures)]
     with (staging / "set" / "examples-00000.jsonl").open("wb") as file:
-        for number in range(EXAMPLES):
+        for number in range(examples):
             file.write(msgspec.json.encode(_example(number, refs, [mask.id for mask in masks])) + b"\n")
     lines = {mask.id: msgspec.json.encode(mask) + b"\n" for mask in masks}
     (staging / "parts" / "00000.masks.jsonl").write_bytes(b"".join(lines.values()))
@@ -75,7 +75,7 @@ def make_taskset(folder: Path) -> TaskSet:
         split="validation",
         recipe={"options": {"seed": 0}},
         source_fingerprint="",
-        roots={"data": str(pictures)},
+        roots={"data": str(drawn)},
     )
     return TaskSet(staging / "set")
 
@@ -93,7 +93,8 @@ def _ellipse(seed: int, *, margin: int) -> StoredMask:
 
 
 def _example(number: int, refs: list[ImageRef], masks: list[str]) -> Example:
-    a, b = number % PICTURES, (number * 7 + number // PICTURES + 1) % PICTURES
+    pictures = len(refs)
+    a, b = number % pictures, (number * 7 + number // pictures + 1) % pictures
     visible = number % 3 != 2
     (x, y), reference_point = _middle(b), _middle(a)
     box = (x - 20, y - 10, x + 20, y + 10)
@@ -109,7 +110,7 @@ def _example(number: int, refs: list[ImageRef], masks: list[str]) -> Example:
     truth = Truth(answer=NotVisible(), panel_index=1)
     if visible:
         truth = Truth(
-            answer=Points(points=((x, y),), image_index=1), panel_index=1, mask=masks[b], mask_dilated=masks[PICTURES + b], box=box
+            answer=Points(points=((x, y),), image_index=1), panel_index=1, mask=masks[b], mask_dilated=masks[pictures + b], box=box
         )
     return Example(
         question=question,

@@ -22,12 +22,13 @@ from sightline.evaluate.summary import summarise
 from sightline.evaluate.taxonomy import Neighbours, error_kind
 from sightline.files import write_json
 from sightline.geometry.masks import encode_mask, mask_id
-from sightline.media import pixel_digest
+from sightline.media import encode_grey_png, pixel_digest
 from sightline.report.markup import show_hidden
 from sightline.report.write import write_report
 from sightline.taskset.store import Manifest, StoredMask
 from sightline.types import (
     AnswerForm,
+    DepthRef,
     Example,
     ImagePart,
     ImageRef,
@@ -44,6 +45,7 @@ from sightline.types import (
     TextPart,
     Truth,
 )
+from tests.report.chromium import browser, page  # noqa: F401 - fixtures
 
 WIDTH, HEIGHT = 320, 240
 NUM_EXAMPLES = 60
@@ -200,6 +202,7 @@ def meets(told: Told, conditions: Mapping[str, str]) -> bool:
         "iou": lambda value: score.iou is not None and score.iou >= float(value),
         "kind": lambda value: told.kind == value,
         "bin": lambda value: _in_bin(told.example, value),
+        "cell": lambda value: _in_cell(told.example, value),
         "vs": lambda value: value in told.rivals,
         "versus": lambda value: _versus(score.correct, told.rivals[conditions["vs"]].correct, value),
     }
@@ -211,6 +214,16 @@ def _in_bin(example: Example, text: str) -> bool:
     slicing = SLICINGS[name]
     value = example.slices.get(slicing.value)
     return label == ("unknown" if value is None else slicing.bins[sum(value >= edge for edge in slicing.edges)])
+
+
+def _in_cell(example: Example, text: str) -> bool:
+    """The middle of the true box in a view cut into 4 x 4, rows and columns counted from 1."""
+    box = example.truth.box
+    if box is None:
+        return False
+    view = example.question.panels[1].source
+    row, column = (box[1] + box[3]) / 2 // (view.height / 4) + 1, (box[0] + box[2]) / 2 // (view.width / 4) + 1
+    return text == f"row {row:.0f}, column {column:.0f}"
 
 
 def _versus(this: bool, other: bool, relation: str) -> bool:
@@ -258,6 +271,13 @@ class _Pictures(Record):
         (self.root / name).write_bytes(file.getvalue())
         return ImageRef(root="media", path=name, width=rgb.shape[1], height=rgb.shape[0], digest=pixel_digest(rgb))
 
+    def add_depth(self) -> DepthRef:
+        """From 1 m at the left edge, 1 cm a column; the lower half has none. The same file for every view that has one."""
+        depth_mm = np.tile(1000 + 10 * np.arange(WIDTH, dtype=np.uint16), (HEIGHT, 1))
+        depth_mm[HEIGHT // 2 :] = 0
+        (self.root / "depth.png").write_bytes(encode_grey_png(depth_mm))
+        return DepthRef(root="media", path="depth.png", metres_per_unit=0.001)
+
 
 def _example(index: int, task: str, pictures: _Pictures, masks: list[StoredMask], *, concat: bool) -> Example:
     scene = f"room_{index % 4:03d}"
@@ -269,7 +289,7 @@ def _example(index: int, task: str, pictures: _Pictures, masks: list[StoredMask]
     shift = WIDTH if concat else 0
     panels = (
         Panel(role="reference", image_index=0, source=reference, view_id="01_000001"),
-        Panel(role="query", image_index=len(images) - 1, source=query, x=shift, view_id="02_000002"),
+        Panel(role="query", image_index=len(images) - 1, source=query, x=shift, view_id="02_000002", depth=pictures.add_depth()),
     )
     slots = tuple(ImagePart(image_index=number) for number in range(len(images)))
     words = (

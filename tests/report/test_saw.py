@@ -1,12 +1,17 @@
 """What a model saw: sizes recorded, declared or stored, and places in its own numbers; worked by hand on 320 x 240 pictures."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import msgspec
+import numpy as np
 import pytest
+from PIL import Image
 
 from sightline.evaluate.run import read_predictions, read_run
 from sightline.evaluate.score import open_taskset
+from sightline.report.pictures import Pictures, Processed
 from sightline.report.saw import Eyes
-from sightline.types import Boxes, Exposure, Prediction, Reading
+from sightline.types import Boxes, Exposure, ImageRef, Prediction, Reading
 from tests.report.conftest import World
 
 
@@ -56,7 +61,7 @@ def test_recorded_sizes_come_first_and_belong_to_the_media_slots(first):
 def test_a_run_that_answers_in_geometry_saw_the_pictures_as_stored(first, world: World):
     example, prediction, _ = first
     saw = Eyes(read_run(world.runs[0])).saw(example, prediction)
-    assert saw == {"sizes": [], "how": "stored", "written": [], "truth_written": []}
+    assert saw == {"sizes": [], "how": "stored", "pictures": [], "written": [], "truth_written": []}
 
 
 def test_boxes_are_written_too_and_a_picture_that_is_not_there_is_not(first):
@@ -65,3 +70,53 @@ def test_boxes_are_written_too_and_a_picture_that_is_not_there_is_not(first):
     for index, expected in ((1, ["[0, 0, 308, 252]"]), (7, [])):
         reading = Reading(status="ok", answer=msgspec.structs.replace(box, image_index=index))
         assert Eyes(info).saw(example, Prediction(id=example.id, reading=reading))["written"] == expected
+
+
+def test_the_pictures_stand_in_the_report_at_the_size_as_processed(first, world: World):
+    example, prediction, info = first
+    digests = [image.digest for image in example.question.images]
+    names = Eyes(info).saw(example, prediction)["pictures"]
+    assert names == [f"assets/{digest}-308x252.webp" for digest in digests]
+    for name in names:
+        with Image.open(world.report.parent / name) as written:
+            assert written.size == (308, 252)
+    # 60 examples of two pictures each, but every picture of this size once
+    same = {image.digest for example in open_taskset(world.runs[1]) for image in example.question.images}
+    assert len(list((world.report.parent / "assets").glob("*-308x252.webp"))) == len(same)
+
+
+def _ref(width: int, height: int) -> ImageRef:
+    return ImageRef(root="data", path="a.png", width=width, height=height, digest="0" * 32)
+
+
+def test_a_size_that_the_preview_has_is_not_written_again_and_one_that_is_too_large_not_at_all():
+    assert Processed(_ref(640, 480), 640, 480).name == f"{'0' * 32}.webp"
+    assert Processed(_ref(1000, 1000), 1000, 1000).name == f"{'0' * 32}-1000x1000.webp"  # its preview is 640 x 640
+    assert Processed(_ref(640, 480), 1024, 1024).name == f"{'0' * 32}-1024x1024.webp"
+    assert Processed(_ref(640, 480), 1025, 1024).name == ""
+
+
+def test_detail_finer_than_the_processed_size_is_averaged_away_not_sampled():
+    # one column of four is white: every block of four columns has the mean 255 / 4 = 63.75
+    rgb = np.zeros((8, 32, 3), np.uint8)
+    rgb[:, ::4] = 255
+    assert np.abs(Processed(_ref(32, 8), 8, 2, by_area=True).resize(rgb).astype(int) - 64).max() <= 1
+    inside = Processed(_ref(32, 8), 8, 2).resize(rgb)[:, 2:-2].astype(int)  # bicubic with a filter of four columns to each side
+    assert np.abs(inside - 64).max() <= 8
+
+
+def test_pictures_for_a_server_are_averaged_over_areas_and_each_file_is_written_once(first, world: World, tmp_path):
+    example, prediction, info = first
+    sent = msgspec.structs.replace(info, dialect="qwen3", dialect_options={"sent_max_side": 160})
+    taskset = open_taskset(world.runs[1])
+    seen = Eyes(sent).processed(example, prediction)
+    with ThreadPoolExecutor(1) as pool:
+        pictures = Pictures(tmp_path, pool)
+        pictures.add_processed(taskset, seen)
+        for path in tmp_path.iterdir():
+            path.write_bytes(b"first")
+        pictures.add_processed(taskset, seen)
+    digests = [image.digest for image in example.question.images]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        f"{digest}-160x120a.webp": b"first" for digest in digests
+    }

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightline.cli import run as run_command
 from sightline.errors import InputError
 from sightline.evaluate.table import LABELS
 from sightline.report.write import write_report
+from sightline.types import Reading
 from tests.report.conftest import HEIGHT, HOSTILE_MODEL, NUM_EXAMPLES, WIDTH, World, conditions_of, meets, tell_world, write_run
 
 
@@ -87,19 +89,26 @@ MEANS = {LABELS[name] for name in ("balanced_joint", "balanced_accuracy", "not_v
 CELL = re.compile(r'<td><a class="examples" href="([^"]*)">([^<]*)</a>.*?<a class="examples n" href="([^"]*)">\((\d+)\)</a>')
 
 
+def cells_of(row: str, titles: list[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """The cells of a row with their titles; only the comparison of the baseline with itself is empty."""
+    cells = list(zip(titles, re.findall("<td.*?</td>", row), strict=True))
+    assert all(title.startswith(("Right minus", "p")) for title, cell in cells if 'class="none"' in cell)
+    return [(title, found.groups()) for title, cell in cells if (found := CELL.match(cell))]
+
+
 def test_each_n_and_each_share_is_the_number_of_examples_behind_its_link(world: World):
     told = tell_world(world)
     num_shares = 0
     for table in re.findall("<table>.*?</table>", world.report.read_text(encoding="utf-8")):
         titles = re.findall('<th scope="col">([^<]*)</th>', table)[1:]
         for row in re.findall("<tr>(.*?)</tr>", table)[1:]:
-            for title, (value_link, value, n_link, n) in zip(titles, CELL.findall(row), strict=True):
+            for title, (value_link, value, n_link, n) in cells_of(row, titles):
                 run, value_conditions = conditions_of(html.unescape(value_link))
                 n_run, n_conditions = conditions_of(html.unescape(n_link))
                 assert run == n_run
                 counted, asked = (sum(meets(one, found) for one in told[run]) for found in (value_conditions, n_conditions))
                 assert asked == int(n), title
-                if value != "–" and title not in MEANS and not title.startswith(("L2", "Minus")):
+                if value != "–" and title not in MEANS and not title.startswith(("L2", "Right minus")):
                     assert value == (f"{100 * counted / asked:.1f}" if "." in value else str(counted)), title
                     num_shares += 1
     assert num_shares > 3 * 15
@@ -117,7 +126,7 @@ def row_of(page: str, title: str, model: str) -> dict[str, str]:
 def test_each_run_stands_against_the_first_one(world: World):
     row = row_of(world.report.read_text(encoding="utf-8"), "Against A center", html.escape("<b>bold</b>⟨U+202E⟩ & co"))
     # every sixth of 60 texts is right (10) and the centre hits 4 (6.7 %), so the difference is 6 of 60
-    assert row["Minus A, points"] == "10.0"
+    assert row["Right minus A, points"] == "10.0"
     assert int(row["Only this right"]) + int(row["Both right"]) == 10
     assert int(row["Only A right"]) + int(row["Both right"]) == 4
     assert sum(int(row[name]) for name in ("Only this right", "Only A right", "Both right", "Both wrong")) == NUM_EXAMPLES
@@ -129,6 +138,61 @@ def test_a_run_that_is_alone_has_no_rival_and_a_partial_one_is_not_compared(worl
     page = write_report([world.runs[0], half], tmp_path / "two").read_text(encoding="utf-8")
     assert set(row_of(page, "Against A center", "half").values()) == {""}  # dashes
     assert "<summary>Against" not in write_report([half], tmp_path / "one").read_text(encoding="utf-8")
+
+
+def test_a_baseline_is_chosen_by_name_and_shown_in_the_header_and_the_main_table(world: World, tmp_path: Path):
+    page = write_report(world.runs, tmp_path / "report", baseline=HOSTILE_MODEL).read_text(encoding="utf-8")
+    shown = html.escape("<b>bold</b>⟨U+202E⟩ & co")
+    assert f"compared with B {shown} (--baseline)" in page
+    # the same ten and four right answers as against A, the other way round
+    row = row_of(page, f"Against B {shown}", "center")
+    assert (row["Right minus B, points"], row["p"] != "") == ("-10.0", True)
+    main = re.findall("<table>.*?</table>", page)[0]
+    titles = re.findall('<th scope="col">([^<]*)</th>', main)
+    assert titles[-2:] == ["Right minus B, points", "p"]
+    rows = re.findall("<tr>(.*?)</tr>", main)[1:]
+    cells = [re.sub("<[^>]*>", " ", re.findall("<td.*?</td>", row)[-2]).split()[0] for row in rows]
+    assert cells == ["-10.0", "–"]
+    assert f"B {shown} did not answer this task set" in page  # the concatenated one
+
+
+def test_the_first_run_is_the_baseline_if_none_is_named_and_a_wrong_name_lists_the_choices(world: World, tmp_path: Path):
+    assert "compared with A center (--baseline)" in world.report.read_text(encoding="utf-8")
+    with pytest.raises(InputError, match=r"'centre'.*--baseline takes one of center, <b>bold</b>⟨U\+202E⟩ & co\."):
+        write_report(world.runs, tmp_path / "report", baseline="centre")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_takes_the_baseline_and_names_the_choices_in_one_paragraph(world: World, tmp_path: Path, capsys):
+    command = ["report", *map(str, world.runs[:2]), "--out", str(tmp_path / "report"), "--baseline"]
+    assert run_command([*command, HOSTILE_MODEL]) == 0
+    assert "compared with B" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert run_command([*command, "nobody"]) == 2
+    assert "--baseline takes one of center," in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_each_claim_is_counted_against_the_truth(world: World):
+    row = row_of(world.report.read_text(encoding="utf-8"), "Claim against truth", "center")
+    # the centre is always said to be visible; every third of 60 objects is absent
+    assert row == {
+        "Visible, said visible": "40",
+        "Visible, said absent": "0",
+        "Visible, said neither": "0",
+        "Absent, said visible": "20",
+        "Absent, said absent": "0",
+        "Absent, said neither": "0",
+    }
+
+
+def test_what_the_run_took_and_what_was_degraded_stand_in_the_report(world: World, tmp_path: Path):
+    run = write_run(tmp_path / "run", world.root / "multi", "slow", [Reading(status="error")] * 3)
+    sessions = [{"num_predictions": 2, "seconds": 3.0, "usage": {"prompt_tokens": 700}}, {"num_predictions": 1, "seconds": 1.0}]
+    (run / "timing.json").write_text(json.dumps(sessions))
+    page = write_report([run, world.runs[0]], tmp_path / "report").read_text(encoding="utf-8")
+    # 3 predictions in 4 s
+    assert "<dd>4.0 s in 2 sessions, 0.8 predictions a second; prompt_tokens 700</dd>" in page
+    assert '<span class="trouble"> 3 error</span>' in page
+    assert "not recorded (answers from elsewhere)" in page  # the other run has no timing.json
 
 
 def test_kinds_of_error_are_counted_over_all_examples_also_of_a_part_of_the_gallery(world: World, tmp_path: Path):

@@ -2,6 +2,7 @@
 
     ids, labels            lists of text
     slices[name]           uint8 positions in `bins[name]`: the example's bin of a slicing, the last is "unknown"
+    cell                   uint8 positions in `cells`, the place of the true object in its view; 255 where it has none
     group, tier, visible   base64 of little-endian numbers: uint32 and uint8 positions in `groups` and `tiers`, uint8 0 or 1
     runs[i].status         uint8 positions in `statuses`; 255 where the run has no score
     runs[i].kind           uint8 positions among the keys of `kinds` (`evaluate.taxonomy`); 255 where the run has no score
@@ -22,9 +23,10 @@ from jaxtyping import Shaped, UInt8
 from sightline.evaluate.slices import SLICINGS, UNKNOWN, bin_members
 from sightline.evaluate.taxonomy import KIND_LABELS, KINDS, ErrorKind
 from sightline.report.markup import show_hidden
+from sightline.report.tally import GRID, cell_name, truth_cell
 from sightline.types import STATUSES, Example, Score
 
-UNSCORED = 255
+UNSCORED = NO_CELL = 255
 
 
 class Names:
@@ -75,6 +77,7 @@ class RowColumns:
         self.group: list[int] = []
         self.tier: list[int] = []
         self.visible: list[bool] = []
+        self.cell: list[int] = []
         self.slices: dict[str, list[float]] = {name: [] for name in SLICINGS}
         self.groups = Names()
         self.tiers = Names()
@@ -86,6 +89,8 @@ class RowColumns:
         self.group.append(self.groups.position(example.group))
         self.tier.append(self.tiers.position(example.tier))
         self.visible.append(example.truth.visible)
+        cell = truth_cell(example)
+        self.cell.append(NO_CELL if cell is None else cell)
         for name, slicing in SLICINGS.items():
             self.slices[name].append(example.slices.get(slicing.value, float("nan")))
 
@@ -97,6 +102,8 @@ class RowColumns:
             "group": pack(np.array(self.group, dtype="<u4")),
             "tier": pack(np.array(self.tier, dtype="<u1")),
             "visible": pack(np.array(self.visible, dtype="<u1")),
+            "cell": pack(np.array(self.cell, dtype="<u1")),
+            "cells": [cell_name(cell) for cell in range(GRID * GRID)],
             "groups": list(self.groups.positions),
             "tiers": list(self.tiers.positions),
             "statuses": list(STATUSES),

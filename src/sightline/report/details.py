@@ -1,20 +1,39 @@
 """One example in full, as plain values for the page: all geometry in pixels of the picture it lies in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sightline.dialects import Dialect
 from sightline.geometry.masks import decode_mask, rle_area
+from sightline.report.depths import DepthPicture
 from sightline.report.markup import shorten, show_hidden
 from sightline.report.outlines import outline_path
 from sightline.report.pictures import picture_name, preview_size
 from sightline.report.prompts import prompt_segments
 from sightline.report.saw import Eyes
-from sightline.types import Answer, Boxes, Choice, Example, MaskAnswer, NotVisible, Points, Prediction, Question, Score
+from sightline.types import (
+    Answer,
+    Boxes,
+    BoxTrack,
+    Choice,
+    DepthRef,
+    Example,
+    MaskAnswer,
+    MaskTrack,
+    NotVisible,
+    Points,
+    Prediction,
+    Question,
+    Score,
+    Span,
+)
 
 
-def example_detail(example: Example, dialects: Mapping[str, Dialect | None]) -> dict[str, Any]:
-    """The example without any run's answer; `dialects` are those that its prompt is shown in, by name."""
+def example_detail(
+    example: Example, dialects: Mapping[str, Dialect | None], depth_of: Callable[[DepthRef], DepthPicture]
+) -> dict[str, Any]:
+    """The example without any run's answer; `dialects` are those that its prompt is shown in, by name; `depth_of` gives the
+    picture of a view's depth."""
     question = example.question
     return {
         "images": [_image(question, index) for index in range(len(question.images))],
@@ -27,6 +46,7 @@ def example_detail(example: Example, dialects: Mapping[str, Dialect | None]) -> 
                 "width": panel.source.width,
                 "height": panel.source.height,
                 "view": show_hidden(panel.view_id),
+                "depth": None if panel.depth is None else _depth(depth_of(panel.depth)),
             }
             for panel in question.panels
         ],
@@ -73,6 +93,12 @@ def answer_detail(answer: Answer) -> dict[str, Any]:
             return nothing | {"word": show_hidden(word)}
         case NotVisible():
             return nothing | {"not_visible": True}
+        case BoxTrack(frames=frames):
+            return nothing | {"word": f"boxes in {sum(bool(boxes) for boxes in frames)} of {len(frames)} frames"}
+        case MaskTrack(frames=masks):
+            return nothing | {"word": f"masks in {sum(mask is not None for mask in masks)} of {len(masks)} frames"}
+        case Span(start_s=start_s, end_s=end_s):
+            return nothing | {"word": f"{start_s:g} s to {end_s:g} s"}
 
 
 def mask_ids(example: Example) -> tuple[str, ...]:
@@ -92,6 +118,10 @@ def _image(question: Question, index: int) -> dict[str, Any]:
         "preview_height": preview_height,
         "roles": roles or [f"picture {index}"],
     }
+
+
+def _depth(depth: DepthPicture) -> dict[str, Any]:
+    return {"src": f"assets/{depth.name}", "near_m": depth.near_m, "far_m": depth.far_m, "known": depth.known}
 
 
 def _reference(question: Question) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The data of a report's gallery: one pass over each task set and its runs, a chunk of rows at a time."""
 
-from collections import Counter
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,12 +12,14 @@ from sightline.errors import InputError
 from sightline.evaluate.run import read_predictions, read_scores
 from sightline.evaluate.taxonomy import ErrorKind, Neighbours, error_kind
 from sightline.report.columns import RowColumns, RunColumns
+from sightline.report.depths import DepthPictures
 from sightline.report.details import example_detail, mask_ids, prediction_detail
 from sightline.report.markup import script, shorten
 from sightline.report.outlines import outline_path
-from sightline.report.pictures import Previews
+from sightline.report.pictures import Pictures
 from sightline.report.runs import AnsweredSet, Collection, Run
 from sightline.report.saw import Eyes
+from sightline.report.tally import Tally
 from sightline.taskset.store import TaskSet
 from sightline.types import Example, Prediction, Score
 
@@ -36,22 +38,23 @@ class Row:
 
 
 class Gallery:
-    """Writes `data/` and the previews into `folder`.
+    """Writes `data/` and the pictures into `folder`.
 
     Args:
         pool: where pictures and outlines are made.
         max_examples: how many of each task set to show; None is all.
 
-    `errors` counts the kinds of error in each run folder, of all its examples.
-    """
+    X"""
 
     def __init__(self, folder: Path, pool: Executor, *, max_examples: int | None = None) -> None:
         self.folder = folder
         self.pool = pool
         self.max_examples = max_examples
-        self.previews = Previews(folder / "assets", pool)
+        self.pictures = Pictures(folder / "assets", pool)
+        self.depths = DepthPictures(folder / "assets", pool)
+        self.has_masks = False
         self.rows = RowColumns()
-        self.errors: dict[Path, Counter[ErrorKind]] = {}
+        self.tallies: dict[Path, Tally] = {}
         self.pending: list[dict[str, Any]] = []
         self.outlines: dict[str, str] = {}
         self.num_chunks = 0
@@ -77,19 +80,22 @@ class Gallery:
                 runs.append(place | run_columns.columns())
         self._flush()
         models = [{"label": model.label, "letter": model.letter} for model in collection.models]
-        index = {"sets": sets, "models": models, "runs": runs, "chunk_rows": CHUNK_ROWS} | self.rows.columns()
-        self._write_data("index", index)
+        layers = {"depth": bool(self.depths.written), "agreement": self.has_masks}
+        index = {"sets": sets, "models": models, "runs": runs, "chunk_rows": CHUNK_ROWS, "layers": layers}
+        self._write_data("index", index | self.rows.columns())
 
     def _write_set(self, answered: AnsweredSet, *, on_rows: Callable[[int], None]) -> list[tuple[RunColumns, list[str]]]:
         columns = [(RunColumns(), list[str]()) for _ in answered.runs]
         eyes = [Eyes(run.info) for run in answered.runs]
         shown_in = {seen_by.name: seen_by.dialect for seen_by in eyes if seen_by.dialect} or {"": None}
+        depth_of = functools.partial(self.depths.of, answered.taskset)
         everything = self._counted(answered)
         rows = islice(everything, self.max_examples)
         while batch := list(islice(rows, CHUNK_ROWS - len(self.pending))):
-            self._draw(answered.taskset, [row.example for row in batch])
+            self._draw(answered.taskset, batch, eyes)
             for row in batch:
                 self.rows.add(row.example)
+                self.has_masks |= row.example.question.form.shape == "mask"
                 for (run_columns, texts), outcome, kind in zip(columns, row.outcomes, row.kinds, strict=True):
                     run_columns.add(outcome[1] if outcome else None, kind)
                     texts.append(_searched(outcome))
@@ -97,7 +103,7 @@ class Gallery:
                     prediction_detail(row.example, *outcome, seen_by) if outcome else None
                     for outcome, seen_by in zip(row.outcomes, eyes, strict=True)
                 ]
-                self.pending.append(example_detail(row.example, shown_in) | {"runs": answers})
+                self.pending.append(example_detail(row.example, shown_in, depth_of) | {"runs": answers})
             if len(self.pending) == CHUNK_ROWS:
                 self._flush()
             on_rows(len(self.rows.ids))
@@ -106,17 +112,26 @@ class Gallery:
         return columns
 
     def _counted(self, answered: AnsweredSet) -> Iterator[Row]:
-        counters = [self.errors.setdefault(run.folder, Counter()) for run in answered.runs]
+        tallies = [self.tallies.setdefault(run.folder, Tally()) for run in answered.runs]
         for row in aligned(answered):
-            for counter, kind in zip(counters, row.kinds, strict=True):
-                if kind is not None:
-                    counter[kind] += 1
+            for tally, outcome, kind in zip(tallies, row.outcomes, row.kinds, strict=True):
+                if outcome and kind is not None:
+                    tally.add(row.example, outcome[1], kind)
             yield row
 
-    def _draw(self, taskset: TaskSet, examples: Sequence[Example]) -> None:
-        """The previews and outlines that these examples need."""
-        self.previews.add(taskset, (ref for example in examples for ref in example.question.images))
-        wanted = list(dict.fromkeys(mask for example in examples for mask in mask_ids(example)))
+    def _draw(self, taskset: TaskSet, rows: Sequence[Row], eyes: Sequence[Eyes]) -> None:
+        """The pictures and outlines that these rows need."""
+        self.pictures.add_previews(taskset, (ref for row in rows for ref in row.example.question.images))
+        seen = (
+            picture
+            for row in rows
+            for outcome, seen_by in zip(row.outcomes, eyes, strict=True)
+            if outcome
+            for picture in seen_by.processed(row.example, outcome[0])
+        )
+        self.pictures.add_processed(taskset, seen)
+        self.depths.add(taskset, (panel.depth for row in rows for panel in row.example.question.panels if panel.depth is not None))
+        wanted = list(dict.fromkeys(mask for row in rows for mask in mask_ids(row.example)))
         self.outlines |= zip(wanted, self.pool.map(lambda mask: outline_path(taskset.read_mask(mask)), wanted), strict=True)
 
     def _flush(self) -> None:

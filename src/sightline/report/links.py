@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from sightline.evaluate.metrics import NATURAL_ABSENCES, SUCCESS_NORM
 from sightline.evaluate.overlaps import ACCEPTED_IOU
 from sightline.evaluate.slices import SLICINGS
+from sightline.report.tally import cell_name
 
 Conditions = Mapping[str, str]
 
@@ -87,6 +88,18 @@ def behind_bin(slicing: str, label: str) -> Behind:
 def behind_kind(kind: str) -> Behind:
     """The conditions of the count of a kind of error (`evaluate.taxonomy`)."""
     return Behind({}, {"kind": kind})
+
+
+def behind_claim(*, visible: bool, said: bool | None) -> Behind:
+    """The conditions of the count of one claim against one truth; the claim is None where it is neither."""
+    truth = VISIBLE if visible else ABSENT
+    return Behind(truth, truth | {"said": {True: "visible", False: "absent", None: "neither"}[said]})
+
+
+def behind_cell(cell: int) -> Behind:
+    """The conditions of the share of right answers at a place of the view (`report.tally`)."""
+    asked = {"cell": cell_name(cell)}
+    return Behind(asked, asked | {"right": "1"})
 
 
 def gallery_url(set_name: str, model: str, conditions: Conditions) -> str:

@@ -4,7 +4,6 @@ Every number is a link to the examples it counts, and its `(n)` to those it is o
 tables say the same.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -18,13 +17,15 @@ from sightline.evaluate.slices import SLICINGS
 from sightline.evaluate.summary import HEADLINE, Summary
 from sightline.evaluate.table import LABELS, format_cell, format_metric
 from sightline.evaluate.taxonomy import KIND_LABELS, ErrorKind
-from sightline.report.links import BEHIND_CLAIMS, behind, behind_bin, behind_kind, behind_said_absent, behind_tier
+from sightline.report.links import BEHIND_CLAIMS, behind, behind_bin, behind_claim, behind_kind, behind_said_absent, behind_tier
 from sightline.report.markup import Html, element, join
-from sightline.report.paired import paired_table
+from sightline.report.paired import Rivalry
+from sightline.report.places import place_maps
 from sightline.report.plots import plots
 from sightline.report.runs import AnsweredSet, Collection
 from sightline.report.sources import sources
 from sightline.report.tables import Column, SummarisedRun, folded, summarised_runs, table
+from sightline.report.tally import GRID, Claim, Tally
 from sightline.types import STATUSES
 
 HOW_TO_READ = "Each cell: value [95 % interval] (n); the value opens the examples it counts, n all that were asked."
@@ -40,11 +41,24 @@ SLICING_WORDS = {
     "wording": "wording",
 }
 assert set(SLICING_WORDS) == set(SLICINGS)
-Errors = Mapping[Path, Counter[ErrorKind]]
-"""How often each kind of error is in each run folder."""
+CLAIMS = {
+    (True, True): "Visible, said visible",
+    (True, False): "Visible, said absent",
+    (True, None): "Visible, said neither",
+    (False, True): "Absent, said visible",
+    (False, False): "Absent, said absent",
+    (False, None): "Absent, said neither",
+}
+PLACES_NOTE = (
+    f"The view is cut into {GRID} x {GRID} cells; an example belongs to the cell with the middle of its object. Darker is better."
+)
+Tallies = Mapping[Path, Tally]
+"""The counts of each run folder."""
 
 
-def page(collection: Collection, summaries: Sequence[Summary], errors: Errors, *, title: str, assets: Html, sampling: Html) -> str:
+def page(
+    collection: Collection, summaries: Sequence[Summary], tallies: Tallies, *, title: str, assets: Html, sampling: Html
+) -> str:
     """The whole page. `summaries` are in the order of `collection.runs`; `assets` the tags of scripts and styles."""
     template = Template((files("sightline.report") / "page.html").read_text(encoding="utf-8"))
     interval = " / ".join(dict.fromkeys(f"protocol {summary.protocol}, intervals: {summary.interval}" for summary in summaries))
@@ -52,17 +66,27 @@ def page(collection: Collection, summaries: Sequence[Summary], errors: Errors, *
     return template.substitute(
         title=join(title),
         subtitle=join(
-            f"{_count(len(summaries), 'run')} of {_count(len(collection.models), 'model')}; {interval}; Sightline {__version__}."
+            f"{_count(len(summaries), 'run')} of {_count(len(collection.models), 'model')}; {interval}; {_compared(collection)}"
+            f"Sightline {__version__}."
         ),
         assets=assets,
-        tables=join(*(_tables(answered, of_set, errors) for answered, of_set in runs)),
+        tables=join(
+            *(_tables(answered, Rivalry(answered.name, of_set, collection.baseline), tallies) for answered, of_set in runs)
+        ),
         sources=sources(collection, summaries),
         sampling=sampling,
     )
 
 
-def _tables(answered: AnsweredSet, runs: Sequence[SummarisedRun], errors: Errors) -> Html:
+def _compared(collection: Collection) -> str:
+    """Which model the others are compared with, where there are others."""
+    baseline = collection.baseline
+    return f"compared with {baseline.letter} {baseline.label} (--baseline); " if len(collection.models) > 1 else ""
+
+
+def _tables(answered: AnsweredSet, rivalry: Rivalry, tallies: Tallies) -> Html:
     """One task set: the headline table, and the rest folded away."""
+    runs = rivalry.runs
     name, manifest, first = answered.name, answered.taskset.manifest, runs[0].summary
     size = f"{_count(first.num_examples, 'example')} in {_count(first.num_groups, 'scene')}"
     about = f"{manifest.task}, {manifest.split}: {size}"
@@ -72,9 +96,10 @@ def _tables(answered: AnsweredSet, runs: Sequence[SummarisedRun], errors: Errors
     return join(
         element("h3", name),
         element("p", f"{about}. {HOW_TO_READ}", class_="note"),
-        table(name, runs, [_metric_column(label) for label in headline]),
-        paired_table(name, runs),
-        folded("Kinds of error", element("p", KINDS_NOTE, class_="note"), table(name, runs, _kind_columns(runs, errors))),
+        table(name, runs, [*(_metric_column(label) for label in headline), *rivalry.columns]),
+        rivalry.details(),
+        folded("Kinds of error", element("p", KINDS_NOTE, class_="note"), table(name, runs, _kind_columns(runs, tallies))),
+        folded("Claim against truth", table(name, runs, [_claim_column(claim, tallies) for claim in CLAIMS])),
         folded("Right answers by tier, %", table(name, runs, [_tier_column(tier) for tier in tiers])),
         *(
             folded(f"Right answers by {words}, %", table(name, runs, columns))
@@ -82,6 +107,11 @@ def _tables(answered: AnsweredSet, runs: Sequence[SummarisedRun], errors: Errors
             if (columns := _bin_columns(slicing, runs))
         ),
         folded("Plots of right answers", plots(name, runs)),
+        *(
+            [folded("Right answers by place in the view", element("p", PLACES_NOTE, class_="note"), maps)]
+            if (maps := place_maps(name, runs, tallies))
+            else []
+        ),
         *_claims(name, runs, tiers),
         folded("More metrics", table(name, runs, [_metric_column(label) for label in rest])),
         folded("Statuses", table(name, runs, [_metric_column(f"num_{status}", title=status) for status in STATUSES])),
@@ -103,13 +133,24 @@ def _tier_column(tier: str) -> Column:
     return Column(tier, lambda run: _share(run.summary.tiers.get(tier)), behind_tier(tier))
 
 
-def _kind_columns(runs: Sequence[SummarisedRun], errors: Errors) -> list[Column]:
+def _kind_columns(runs: Sequence[SummarisedRun], tallies: Tallies) -> list[Column]:
     """A column for each kind that any of the runs has."""
 
     def column(kind: ErrorKind, label: str) -> Column:
-        return Column(label, lambda run: f"{errors[run.run.folder][kind]} ({run.summary.num_scored})", behind_kind(kind))
+        return Column(label, lambda run: f"{tallies[run.run.folder].kinds[kind]} ({run.summary.num_scored})", behind_kind(kind))
 
-    return [column(kind, label) for kind, label in KIND_LABELS.items() if any(errors[run.run.folder][kind] for run in runs)]
+    return [column(kind, label) for kind, label in KIND_LABELS.items() if any(tallies[run.run.folder].kinds[kind] for run in runs)]
+
+
+def _claim_column(claim: Claim, tallies: Tallies) -> Column:
+    """How many of the visible, or of the absent, were claimed to be so, or otherwise, or neither: a row of the confusion matrix."""
+    visible, said = claim
+
+    def text(run: SummarisedRun) -> str:
+        counts = tallies[run.run.folder].claims
+        return f"{counts[claim]} ({sum(count for (truth, _), count in counts.items() if truth == visible)})"
+
+    return Column(CLAIMS[claim], text, behind_claim(visible=visible, said=said))
 
 
 def _bin_columns(slicing: str, runs: Sequence[SummarisedRun]) -> list[Column]:

@@ -43,10 +43,11 @@ class AnsweredSet:
 
 @dataclass(frozen=True)
 class Collection:
-    """All that a report is made from."""
+    """All that a report is made from. `baseline` is the model against which the others are compared."""
 
     sets: tuple[AnsweredSet, ...]
     models: tuple[Model, ...]
+    baseline: Model
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -54,14 +55,15 @@ class Collection:
         return tuple(run for answered in self.sets for run in answered.runs)
 
 
-def collect(folders: Sequence[Path]) -> Collection:
+def collect(folders: Sequence[Path], *, baseline: str | None = None) -> Collection:
     """Read `run.json` of each run and open the task sets.
 
     Two runs of one task set by models of the same name (other options, another dialect) are two models: "name", "name #2".
+    `baseline` is such a name; without one it is the model of the first run.
 
     Raises:
         FileNotFoundError: a run or its task set is not there, or the run is not scored.
-        InputError: no runs, one run twice, or a task set that is not the one the run answered.
+        InputError: no runs, one run twice, a task set that is not the one the run answered, or a baseline that none of them is of.
     """
     if not folders:
         raise InputError("no runs given: a report needs at least one. Give the folders that `sightline predict` wrote.")
@@ -85,7 +87,19 @@ def collect(folders: Sequence[Path]) -> Collection:
         for index, name in enumerate(names)
         if (of_set := tuple(run for run in runs if run.set_index == index))
     )
-    return Collection(sets, tuple(Model(label, letter) for label, letter in zip(labels, _letters(), strict=False)))
+    models = tuple(Model(label, letter) for label, letter in zip(labels, _letters(), strict=False))
+    return Collection(sets, models, _baseline(models, baseline))
+
+
+def _baseline(models: Sequence[Model], name: str | None) -> Model:
+    if name is None:
+        return models[0]
+    for model in models:
+        if model.label == show_hidden(name):
+            return model
+    raise InputError(
+        f"no run of a model called {name!r} to compare with: --baseline takes one of {', '.join(model.label for model in models)}."
+    )
 
 
 def _set_name(infos: Sequence[RunInfo], fingerprint: str) -> str:

@@ -1,4 +1,4 @@
-"""What a run's model saw of an example: the sizes of its pictures, and the places as its dialect writes them in numbers.
+"""What a run's model saw of an example: its pictures at the sizes as processed, and the places as its dialect writes them.
 
 Sizes come from the prediction where the run recorded them, else from what `run.json` declares (the limits of `qwen25`, the longer
 side of pictures as sent); a run that says neither was given the pictures as they are stored.
@@ -12,7 +12,8 @@ from sightline.dialects.sent import AsSent, sent_size
 from sightline.evaluate.run import RunInfo
 from sightline.geometry.resize import smart_resize
 from sightline.report.markup import show_hidden
-from sightline.types import Answer, Boxes, Example, ImagePart, Points, Prediction
+from sightline.report.pictures import Processed
+from sightline.types import Answer, Boxes, Example, Points, Prediction
 
 LIMITS = ("factor", "min_pixels", "max_pixels")
 SENT = "sent_max_side"
@@ -42,18 +43,27 @@ class Eyes:
 
     def saw(self, example: Example, prediction: Prediction) -> dict[str, Any]:
         """As plain values: `sizes` (width, height) of each picture as processed, `[]` where they are those stored; `how` they are
-        known ("recorded", "declared" or "stored"); `written` and `truth_written`, the places in the dialect's numbers."""
+        known ("recorded", "declared" or "stored"); `pictures`, the file of each at that size, "" where it is too large for one;
+        `written` and `truth_written`, the places in the dialect's numbers."""
         sizes, how = self._sizes(example, prediction)
+        names = [picture.name for picture in self.processed(example, prediction)]
         return {
             "sizes": sizes,
             "how": how,
+            "pictures": [f"assets/{name}" if name else "" for name in names],
             "written": self._written(example, prediction.reading.answer),
             "truth_written": self._written(example, example.truth.answer),
         }
 
+    def processed(self, example: Example, prediction: Prediction) -> list[Processed]:
+        """The pictures of the question as the model was given them; none where that is as they are stored."""
+        sizes, _ = self._sizes(example, prediction)
+        by_area = self.max_side is not None
+        return [Processed(ref, *size, by_area=by_area) for ref, size in zip(example.question.images, sizes, strict=False)]
+
     def _sizes(self, example: Example, prediction: Prediction) -> tuple[list[tuple[int, int]], str]:
         question = example.question
-        slots = [part.image_index for part in question.prompt if isinstance(part, ImagePart)]
+        slots = question.slots
         recorded = prediction.exposure.processed_sizes if prediction.exposure else ()
         if len(recorded) == len(slots):
             by_image = dict(zip(slots, recorded, strict=True))

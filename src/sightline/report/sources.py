@@ -1,10 +1,18 @@
 """Where the numbers of a report come from: each run with its model, dialect and versions, each task set with its recipe."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from sightline.evaluate.predict import Session
+from sightline.evaluate.run import TIMING
 from sightline.evaluate.summary import Summary
+from sightline.files import read_json
+from sightline.models.model import Usage
 from sightline.report.markup import Html, element, join
 from sightline.report.runs import AnsweredSet, Collection, Run
 
@@ -49,11 +57,27 @@ def _run(collection: Collection, run: Run, summary: Summary) -> Html:
                 "dialect": _plain({"name": info.dialect} | info.dialect_options) if info.dialect else "none (answers in geometry)",
                 "scored": f"{summary.num_scored} of {summary.num_examples} examples{missing}; protocol {summary.protocol}",
                 "task set": f"{info.taskset_name}, fingerprint {info.taskset_fingerprint}",
+                "took": _took(run.folder),
                 "versions": ", ".join(f"{name} {version}" for name, version in info.versions.items()),
                 "folder": run.folder.name,
             }
         ),
     )
+
+
+def _took(folder: Path) -> str:
+    """Time, speed, tokens and cost of all the sessions that predicted, from `timing.json`."""
+    if not (folder / TIMING).is_file():
+        return "not recorded (answers from elsewhere)"
+    sessions = read_json(folder / TIMING, list[Session])
+    seconds, asked = sum(session.seconds for session in sessions), sum(session.num_predictions for session in sessions)
+    speed = f", {asked / seconds:.1f} predictions a second" if seconds > 0 else ""
+    found = f"{seconds:.1f} s in {len(sessions)} session{'s' if len(sessions) != 1 else ''}{speed}"
+    usages = [session.usage for session in sessions if session.usage is not None]
+    if not usages:
+        return found
+    total = functools.reduce(Usage.plus, usages)
+    return f"{found}; {_plain({name: value for name, value in msgspec.to_builtins(total).items() if value})}"
 
 
 def _facts(values: Mapping[str, str]) -> Html:

@@ -9,6 +9,9 @@ from sightline.report.links import Behind, gallery_url
 from sightline.report.markup import Html, element
 from sightline.report.runs import AnsweredSet, Collection, Run
 
+DEGRADED = ("error", "truncated")
+"""Statuses that say less of the model than of how it was asked: a server without an answer, too few new tokens."""
+
 
 @dataclass(frozen=True)
 class SummarisedRun:
@@ -59,8 +62,9 @@ def folded(title: str, *content: Html) -> Html:
 
 def _row_head(run: SummarisedRun) -> Html:
     summary = run.summary
-    partial = f" partial: {summary.num_scored} of {summary.num_examples}" if summary.num_missing else ""
-    trouble = [element("span", partial, class_="trouble")] if partial else []
+    found = [f" partial: {summary.num_scored} of {summary.num_examples}"] if summary.num_missing else []
+    found += [f" {count} {status}" for status in DEGRADED if (count := summary.statuses.get(status))]
+    trouble = [element("span", words, class_="trouble") for words in found]
     return element("th", element("span", run.letter, class_=f"key {run.paint}"), f" {run.label}", *trouble, scope="row")
 
 

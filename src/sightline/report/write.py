@@ -24,7 +24,19 @@ MARKER = "report.json"
 OURS = frozenset({"index.html", MARKER, "assets", "data"})
 NUM_THREADS = 2
 STYLES = ("page.css", "gallery.css")
-SCRIPTS = ("data.js", "state.js", "dom.js", "rows.js", "overlay.js", "card.js", "detail.js", "controls.js", "grid.js", "app.js")
+SCRIPTS = (
+    "data.js",
+    "state.js",
+    "dom.js",
+    "rows.js",
+    "overlay.js",
+    "card.js",
+    "zoom.js",
+    "detail.js",
+    "controls.js",
+    "grid.js",
+    "app.js",
+)
 
 
 class ReportInfo(Record):
@@ -43,21 +55,23 @@ def write_report(
     *,
     on_progress: Callable[[int, int], None] | None = None,
     max_examples: int | None = None,
+    baseline: str | None = None,
 ) -> Path:
     """Write the report of scored runs into the folder `out` and return its `index.html`.
 
     A report that stands there is replaced; `on_progress` is called with (examples done, examples in all). `max_examples` limits
-    the gallery (not the tables) to the first examples of each task set, and the page says so.
+    the gallery (not the tables) to the first examples of each task set, and the page says so. `baseline` is the model that the
+    others are compared with, by the name it has in the report; without one it is the model of the first run.
 
     Raises:
         FileNotFoundError: a run, its scores, its summary, its task set or a picture of it is not there.
-        InputError: `out` is something else than a report, or a run does not belong to its task set.
+        InputError: `out` is something else than a report, a run does not belong to its task set, or no run is of the baseline.
     """
     if max_examples is not None and max_examples < 1:
         raise InputError(f"max_examples is {max_examples}: expected at least 1, or none for all examples.")
     out = out.absolute()
     _check_replaceable(out)
-    collection = collect(runs)
+    collection = collect(runs, baseline=baseline)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
@@ -87,7 +101,7 @@ def _write(
             "p", f"The gallery holds the first {max_examples} examples of each task set; the tables count all.", class_="note"
         )
     assets = _write_assets(folder / "assets")
-    html = page(collection, summaries, gallery.errors, title=title, assets=assets, sampling=sampling)
+    html = page(collection, summaries, gallery.tallies, title=title, assets=assets, sampling=sampling)
     (folder / "index.html").write_text(html, encoding="utf-8")
     names = tuple(run.folder.name for run in collection.runs)
     write_json(folder / MARKER, ReportInfo(format=FORMAT, package_version=__version__, title=title, runs=names, num_examples=total))

@@ -39,18 +39,19 @@
 
   async function render() {
     const state = (view.state = sightline.state.read());
-    view.hidden = new Set((state.hide || "").split(",").filter(Boolean));
+    view.hidden = hidden(state);
     if (state.q) await searchTexts();
     if (state !== view.state) return; // a newer state came while the texts loaded
     const { open, ...narrowing } = state;
     const wanted = JSON.stringify(narrowing);
     if (wanted !== shown) {
       shown = wanted;
+      sightline.overlay.strengthen(state.opacity);
       view.found = sightline.rows.select(view.rows, state);
       grid.show(view.found);
       sightline.controls.follow(at("filters"), state);
       sightline.controls.conditions(at("conditions"), state, (keys) => change(Object.fromEntries(keys.map((key) => [key, ""]))));
-      for (const place of document.querySelectorAll(".switches")) sightline.controls.switches(place, view, toggle);
+      for (const place of document.querySelectorAll(".switches")) sightline.controls.switches(place, view, toggle, change);
       at("count").textContent = `${view.found.length} of ${view.rows.ids.length} examples`;
       at("none").hidden = view.found.length > 0;
     }
@@ -84,10 +85,19 @@
     .map((run) => ({ run, index: set.runs.indexOf(run), number: run.model, ...view.rows.models[run.model] }))
     .filter(({ label }) => all || !view.state.model || label === view.state.model || label === view.state.vs);
 
+  const names = (text) => new Set((text || "").split(",").filter(Boolean));
+
+  function hidden(state) {
+    const shown = names(state.show);
+    return new Set([...names(state.hide), ...sightline.overlay.AT_FIRST_OFF.filter((layer) => !shown.has(layer))]);
+  }
+
+  // The address names what is unlike at first: `hide` what is off, `show` what is on of those that are off at first.
   function toggle(layer) {
-    const hidden = new Set(view.hidden);
-    if (!hidden.delete(layer)) hidden.add(layer);
-    change({ hide: [...hidden].join(",") });
+    const key = sightline.overlay.AT_FIRST_OFF.includes(layer) ? "show" : "hide";
+    const named = names(view.state[key]);
+    if (!named.delete(layer)) named.add(layer);
+    change({ [key]: [...named].join(",") });
   }
 
   async function searchTexts() {

@@ -11,7 +11,7 @@
     truth: [["", "visible or absent"], ["visible", "object visible"], ["absent", "object absent"]],
     versus: [["", "any outcome"], ["won", "only the first right"], ["lost", "only the second right"], ["both", "both right"],
       ["neither", "both wrong"], ["differ", "one right, one wrong"]],
-    sort: [["", "stored order"], ["error", "largest error first"], ["disagreement", "disagreement first"]],
+    sort: [["", "stored order"], ["error", "largest error first"], ["overlap", "smallest overlap first"], ["disagreement", "disagreement first"]],
   };
 
   function build(form, rows, change) {
@@ -22,6 +22,8 @@
       vs: [["", "no comparison"], ...rows.models.map(({ label, letter }) => [label, `${letter} ${label}`])],
       kind: [["", "any kind"], ...Object.entries(rows.kinds).map(([name, label]) => [name, label.toLowerCase()])],
       status: [["", "any status"], ...rows.statuses.map((name) => [name, name])],
+      bin: [["", "any slice"], ...Object.entries(rows.bins).flatMap(([name, bins]) => bins.map((bin) => [`${name}:${bin}`, `${name} ${bin}`]))],
+      cell: [["", "any place"], ...rows.cells.map((name) => [name, name])],
       tier: [["", "any tier"], ...rows.tiers.map((name) => [name, name])],
     };
     for (const [name, choices] of Object.entries(lists)) {
@@ -51,12 +53,22 @@
     );
   }
 
-  function switches(container, view, toggle) {
+  function switches(container, view, toggle, change) {
     const { LAYERS } = sightline.overlay;
     container.replaceChildren(
-      ...Object.entries(LAYERS).map(([layer, words]) => box(layer, [words], view.hidden, toggle)),
+      ...Object.entries(LAYERS).filter(([layer]) => view.rows.layers[layer] !== false).map(([layer, words]) => box(layer, [words], view.hidden, toggle)),
       ...view.rows.models.map(({ letter, label }, number) => box(letter, [symbol(letter, number), ` ${label}`], view.hidden, toggle)),
+      strength(view.state.opacity, change),
     );
+  }
+
+  // While it is dragged only the style follows; the state would draw a new slider.
+  function strength(opacity, change) {
+    const slider = h("input", { type: "range", name: "opacity", min: 10, max: 100, step: 5 });
+    slider.value = opacity || 100;
+    slider.addEventListener("input", () => sightline.overlay.strengthen(slider.value));
+    slider.addEventListener("change", () => change({ opacity: slider.value === "100" ? "" : slider.value }));
+    return h("label", {}, "opacity ", slider);
   }
 
   function symbol(letter, number) {
@@ -65,7 +77,7 @@
   }
 
   function box(layer, words, hidden, toggle) {
-    return h("label", {}, h("input", { type: "checkbox", checked: !hidden.has(layer), onchange: () => toggle(layer) }), " ", words);
+    return h("label", {}, h("input", { type: "checkbox", name: layer, checked: !hidden.has(layer), onchange: () => toggle(layer) }), " ", words);
   }
 
   sightline.controls = { build, follow, conditions, switches };

@@ -10,23 +10,35 @@
     const at = row - set.first;
     const runs = sightline.card.entries(view.runsOf(set, { all: true }), example);
     body.replaceChildren(
-      pictures(view, example, runs),
+      ...pictures(view, example, runs),
       h("div.columns", {},
         h("section", {}, h("h3", {}, "Example"), facts(exampleFacts(rows, set, row, example)), prompts(example)),
-        h("section", {}, h("h3", {}, "Answers"), runs.map((entry) => answer(entry, at, example))),
+        h("section", {}, h("h3", {}, "Answers"), runs.map((entry) => answer(view, entry, at, example))),
       ),
     );
   }
 
   function pictures(view, example, runs) {
-    return h("div.big-pictures", {}, [...example.images.entries()].map(([index, image]) => {
-      const scale = image.preview_width / image.width;
-      const scaled = scale === 1 ? "shown unscaled" : `preview at ${number(100 * scale)} % (${image.preview_width} × ${image.preview_height})`;
-      return h("figure", {},
-        sightline.overlay.picture(example, index, { runs, hidden: view.hidden, boxHeight: 0.58 * innerHeight }),
-        h("figcaption", {}, h("b", {}, image.roles.join(" | ")), ` picture ${index}, ${image.width} × ${image.height} px, ${scaled}`),
-      );
+    const drawn = example.images.map((image, index) => ({
+      image, frame: sightline.overlay.picture(example, index, { runs, hidden: view.hidden, boxHeight: 0.58 * innerHeight }),
     }));
+    const { node, windows } = sightline.zoom.link(drawn);
+    return [node, h("div.big-pictures", {}, drawn.map(({ image }, index) => {
+      const scale = image.preview_width / image.width;
+      const scaled = scale === 1 ? "kept unscaled" : `preview at ${number(100 * scale)} % (${image.preview_width} × ${image.preview_height})`;
+      return h("figure", {}, windows[index],
+        h("figcaption", {}, h("b", {}, image.roles.join(" | ")), ` picture ${index}, ${image.width} × ${image.height} px, ${scaled}`),
+        view.hidden.has("depth") ? null : example.panels.filter((panel) => panel.image === index).map(depthLegend),
+      );
+    }))];
+  }
+
+  // The colours of a view's depth and what they mean in metres.
+  function depthLegend({ role, depth }) {
+    if (!depth) return h("figcaption.depth-legend", {}, `${role}: no depth of this view`);
+    if (!depth.known) return h("figcaption.depth-legend", {}, `${role}: no pixel of this view has a depth`);
+    const clear = depth.known < 1 ? `; clear: no depth (${number(100 * (1 - depth.known))} %)` : "";
+    return h("figcaption.depth-legend", {}, `${role}: depth ≤ ${number(depth.near_m, 2)} m `, h("span.depth-colours"), ` ≥ ${number(depth.far_m, 2)} m${clear}`);
   }
 
   function exampleFacts(rows, set, row, example) {
@@ -54,15 +66,16 @@
     ));
   }
 
-  function answer(entry, at, example) {
+  function answer(view, entry, at, example) {
     const { prediction, label, letter } = entry;
     const head = h("h4", {}, sightline.card.chip(entry, at), ` ${label}`);
     if (!prediction) return h("div.answer", {}, head, h("p.note", {}, `${letter} has no scored prediction for this example.`));
-    return h("div.answer", {}, head, rawText(prediction), facts(answerFacts(prediction, entry.run.kind[at])), saw(example, prediction));
+    return h("div.answer", {}, head, rawText(prediction), facts(answerFacts(prediction, entry.run.kind[at])), saw(view, example, entry));
   }
 
   // The pictures as the model's processor made them, and every place in the numbers of each frame.
-  function saw(example, prediction) {
+  function saw(view, example, entry) {
+    const { prediction } = entry;
     const { sizes, how, written, truth_written: truthWritten } = prediction.saw;
     const known = { recorded: "recorded by the run", declared: "from the run's options", stored: "as stored: the run names no other size" }[how];
     const pictures = example.images.map((image, index) => {
@@ -74,7 +87,22 @@
     return h("details.saw", {}, h("summary", {}, "What the model saw"),
       h("p.note", {}, `Sizes ${known}.`),
       table(["picture", "original px", "processed px", "scale"], pictures),
+      prediction.saw.pictures.length ? h("p.note", {}, "One pixel of the page for each pixel as processed; the whole picture, resampled (a processor that crops shows the model less).") : null,
+      processed(view, example, entry),
       places.length ? table(["place", "in the dialect", "original px", "processed px", "picture = 1"], places) : null);
+  }
+
+  // One pixel of the page for each pixel of the processed picture, so that lost detail is lost here too.
+  function processed(view, example, entry) {
+    const { sizes, pictures } = entry.prediction.saw;
+    return pictures.map((src, index) => {
+      const [width, height] = sizes[index];
+      const words = `picture ${index} at ${width} × ${height} px`;
+      if (!src) return h("p.note", {}, `${words} is too large for the report to hold it; above is its preview.`);
+      const drawn = sightline.overlay.picture(example, index, { runs: [entry], hidden: view.hidden, as: { src, width, height } });
+      return h("figure.processed", {}, h("div.scroll", { tabIndex: 0 }, drawn),
+        h("figcaption", {}, words));
+    });
   }
 
   function frames(name, read, written, example, sizes) {

@@ -16,7 +16,9 @@
       this.columns = 1;
       this.scheduled = false;
       addEventListener("scroll", () => this.schedule(), { passive: true });
+      addEventListener("resize", () => this.schedule()); // a taller window shows more rows
       new ResizeObserver(() => this.layout()).observe(container);
+      new ResizeObserver(() => this.schedule()).observe(document.body); // what is above was opened or closed
     }
 
     show(found) {

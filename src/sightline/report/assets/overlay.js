@@ -5,26 +5,47 @@
   const { h, s } = sightline.dom;
   const LAYERS = {
     truth: "truth (T)", mask: "mask", dilated: "dilated mask", points: "predictions", line: "error line", reference: "reference (R)",
-    seam: "seam",
+    seam: "seam", depth: "depth",
+    agreement: "masks against the truth (both green, only predicted orange, only true blue)",
   };
+  const AT_FIRST_OFF = ["depth", "agreement"]; // they cover the picture
   const NUM_COLOURS = 7; // .run-0 .. .run-6 in the style sheet (Okabe-Ito without the truth's green)
   const SHAPES = ["circle", "square", "triangle", "pentagon"];
   // Where a point's letter stands, so that letters of close points do not cover each other or the point. T and R have their own.
   const PLACES = ["ne", "se", "sw", "e", "s", "w", "n"];
 
-  // One picture; `runs` are the entries to draw: { letter, number, prediction }.
-  function picture(example, imageIndex, { runs, hidden, boxHeight = null }) {
+  // One picture; `runs` are the entries to draw: { letter, number, prediction }. `as` is the picture in another size,
+  // { src, width, height }, drawn in that many pixels of the page.
+  function picture(example, imageIndex, { runs, hidden, boxHeight = null, as = null }) {
     const image = example.images[imageIndex];
+    const file = as || image;
     const lines = s("svg", { viewBox: `0 0 ${image.width} ${image.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    const frame = h("div.frame", {}, h("img", { src: image.src, alt: image.roles.join(" and ") + " picture", decoding: "async" }), lines);
-    frame.style.aspectRatio = `${image.width} / ${image.height}`;
+    const frame = h("div.frame", {}, h("img", { loading: as ? "lazy" : "eager", decoding: "async", src: file.src, alt: image.roles.join(" and ") + " picture" }), lines);
+    frame.style.aspectRatio = `${file.width} / ${file.height}`;
+    if (as) frame.style.width = `${as.width}px`;
     if (boxHeight) frame.style.width = `min(100%, ${(boxHeight * image.width) / image.height}px)`;
     const draw = { example, image, imageIndex, lines, frame, shows: (layer) => !hidden.has(layer) };
+    drawDepth(draw);
     drawSeam(draw);
     drawReference(draw);
     drawTruth(draw);
-    for (const run of runs) if (!hidden.has(run.letter)) drawPrediction(draw, run);
+    const drawn = runs.filter(({ letter }) => !hidden.has(letter));
+    if (drawn.length) drawAgreement(draw, drawn[0]);
+    for (const run of drawn) drawPrediction(draw, run);
     return frame;
+  }
+
+  // Over its own view only, which may be one half of the picture.
+  function drawDepth({ example, image, imageIndex, lines, shows }) {
+    if (!shows("depth")) return;
+    for (const { image: index, depth, x, y, width, height } of example.panels) {
+      if (index !== imageIndex || !depth) continue;
+      const colours = h("img.depth", { src: depth.src, alt: "", decoding: "async" });
+      for (const [side, value, whole] of [["left", x, image.width], ["top", y, image.height], ["width", width, image.width], ["height", height, image.height]]) {
+        colours.style[side] = `${(100 * value) / whole}%`;
+      }
+      lines.before(colours);
+    }
   }
 
   function drawSeam({ example, image, imageIndex, lines, shows }) {
@@ -54,6 +75,30 @@
     if (!shows("truth")) return;
     for (const box of truth.boxes) outline(lines, rectangle(box), "truth");
     for (const point of truth.points) mark(draw, point, { letter: "T", shape: "cross", kind: "truth", place: "nw" });
+  }
+
+  let numMasks = 0;
+
+  // Where the first run's mask and the true one agree, and where only one of them is.
+  function drawAgreement({ example, image, imageIndex, lines, shows }, { prediction }) {
+    const { truth } = example;
+    const answer = prediction && prediction.answer;
+    if (!shows("agreement") || !answer || !answer.outline || !truth.mask || answer.image !== imageIndex || truth.image !== imageIndex) return;
+    const mine = { d: answer.outline };
+    const theirs = { d: example.outlines[truth.mask], transform: `translate(${truth.x} ${truth.y})` };
+    const area = { x: 0, y: 0, width: image.width, height: image.height };
+    const part = (name, shape, other, [ground, ink]) => {
+      const id = `part-${(numMasks += 1)}`;
+      lines.append(
+        s("mask", { id, maskUnits: "userSpaceOnUse", ...area },
+          s("rect", { ...area, fill: ground, stroke: "none" }), s("path", { ...other, fill: ink, stroke: "none", "fill-rule": "evenodd" })),
+        s("g", { class: `agreement ${name}`, mask: `url(#${id})` }, s("path", shape)),
+      );
+    };
+    const [within, without] = [["black", "white"], ["white", "black"]];
+    part("both", mine, theirs, within);
+    part("only-predicted", mine, theirs, without);
+    part("only-true", theirs, mine, without);
   }
 
   function drawPrediction(draw, { letter, number, prediction }) {
@@ -107,9 +152,15 @@
     return [(x0 + x1) / 2, (y0 + y1) / 2];
   }
 
+  // How opaque all overlays are, in percent; anything else is all of it.
+  function strengthen(opacity) {
+    const share = Number(opacity) / 100;
+    document.documentElement.style.setProperty("--strength", share >= 0.1 && share <= 1 ? share : 1);
+  }
+
   function percent(value, size) {
     return Math.min(100, Math.max(0, (100 * value) / size));
   }
 
-  sightline.overlay = { LAYERS, NUM_COLOURS, picture, glyph, SHAPES };
+  sightline.overlay = { LAYERS, AT_FIRST_OFF, NUM_COLOURS, picture, glyph, strengthen, SHAPES };
 })();

@@ -14,10 +14,12 @@
       group: column(Uint32Array, index.group),
       tier: column(Uint8Array, index.tier),
       visible: column(Uint8Array, index.visible),
+      cell: column(Uint8Array, index.cell),
       haystack: index.ids.map((id, row) => `${id}\n${index.labels[row]}`.toLowerCase()),
       kindNames: Object.keys(index.kinds),
       slices: Object.fromEntries(Object.entries(index.slices).map(([name, text]) => [name, column(Uint8Array, text)])),
       position: new Map(),
+      orders: new Map(), // rows in an order of their own, made when it is first asked for
     };
     for (const set of rows.sets) set.runs = [];
     for (const run of index.runs) {
@@ -85,6 +87,7 @@
     const truth = { visible: 1, absent: 0 }[state.truth];
     const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
     const inBin = state.bin && binTest(rows, state.bin);
+    const cell = state.cell === undefined ? -1 : rows.cells.indexOf(state.cell);
     const did = outcome(rows, state);
     for (const set of rows.sets) {
       if (state.set && set.name !== state.set) continue;
@@ -98,6 +101,7 @@
         if (group >= 0 ? rows.group[row] !== group : state.scene) continue;
         if (tiers && !tiers.has(rows.tier[row])) continue;
         if (inBin && !inBin(row)) continue;
+        if (cell >= 0 ? rows.cell[row] !== cell : state.cell) continue;
         if (truth !== undefined && rows.visible[row] !== truth) continue;
         if (did && !runs.some((run) => did(run, at, rows.visible[row]))) continue;
         if (state.vs && !compares(runs[0], other, at, relation)) continue;
@@ -125,30 +129,53 @@
     return rows.haystack[row].includes(word) || runs.some((run) => run.texts !== null && run.texts[at].includes(word));
   }
 
+  // All rows are ordered once for each order and model; what is found is then picked from them in that order.
   function order(rows, state, found) {
-    const key = { error: (row) => worstError(rows, state, row), disagreement: (row) => disagreement(rows, row) }[state.sort];
+    const key = { error: worstErrors, overlap: missingOverlaps, disagreement: disagreements }[state.sort];
     if (!key) return found;
-    const keys = new Map(found.map((row) => [row, key(row)]));
-    return found.sort((a, b) => keys.get(b) - keys.get(a) || a - b);
+    const name = `${state.sort}\n${state.sort === "disagreement" ? "" : state.model || ""}`;
+    if (!rows.orders.has(name)) rows.orders.set(name, largestFirst(key(rows, state)));
+    const chosen = new Uint8Array(rows.ids.length);
+    for (const row of found) chosen[row] = 1;
+    return Array.from(rows.orders.get(name).filter((row) => chosen[row]));
+  }
+
+  function largestFirst(keys) {
+    return Uint32Array.from(keys, (_, row) => row).sort((a, b) => keys[b] - keys[a] || a - b);
   }
 
   // The largest distance to the truth of the chosen (or any) run; rows without one come last.
-  function worstError(rows, state, row) {
-    const set = setOf(rows, row);
-    let worst = -1;
-    for (const run of set.runs) {
-      if (state.model && rows.models[run.model].label !== state.model) continue;
-      const l2 = run.l2[row - set.first];
-      if (l2 > worst) worst = l2;
+  function worstErrors(rows, state) {
+    return worst(rows, state, (run, at) => run.l2[at]);
+  }
+
+  // What the smallest overlap of the chosen (or any) run lacks of a whole one.
+  function missingOverlaps(rows, state) {
+    return worst(rows, state, (run, at) => 1 - run.iou[at]);
+  }
+
+  function worst(rows, state, error) {
+    const found = new Float64Array(rows.ids.length).fill(-1);
+    for (const { first, count, runs } of rows.sets) {
+      for (const run of runs) {
+        if (state.model && rows.models[run.model].label !== state.model) continue;
+        for (let at = 0; at < count; at++) {
+          const value = error(run, at);
+          if (value > found[first + at]) found[first + at] = value;
+        }
+      }
     }
-    return worst;
+    return found;
   }
 
   // How evenly the runs are split between right and wrong.
-  function disagreement(rows, row) {
-    const set = setOf(rows, row);
-    const right = set.runs.filter((run) => run.flags[row - set.first] & CORRECT).length;
-    return Math.min(right, set.runs.length - right);
+  function disagreements(rows) {
+    const split = new Float64Array(rows.ids.length);
+    for (const { first, count, runs } of rows.sets) {
+      for (const { flags } of runs) for (let at = 0; at < count; at++) split[first + at] += flags[at] & CORRECT;
+      for (let row = first; row < first + count; row++) split[row] = Math.min(split[row], runs.length - split[row]);
+    }
+    return split;
   }
 
   function setOf(rows, row) {

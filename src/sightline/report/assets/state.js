@@ -6,14 +6,14 @@
   const FILTERS = {
     set: "task set", model: "model", status: "status", right: "right", hit: "hit", dilated: "hit (dilated)", pointed: "point read",
     within: "L2 (picture = 1) below", iou: "IoU at least", truth: "object is", said: "model said", claim: "visibility right", joint: "hit, or rightly absent",
-    either: "object or answer is", half: "reference half", kind: "error", bin: "slice", tier: "tier", scene: "scene",
+    either: "object or answer is", half: "reference half", kind: "error", bin: "slice", cell: "place", tier: "tier", scene: "scene",
     vs: "compared with", versus: "comparison", q: "text",
   };
-  const OTHERS = ["sort", "open", "hide"];
+  const OTHERS = ["sort", "open", "hide", "show", "opacity"];
 
-  function read() {
+  function read(address = location.hash) {
     const state = {};
-    for (const [key, value] of new URLSearchParams(location.hash.slice(1))) {
+    for (const [key, value] of new URLSearchParams(address.slice(1))) {
       if (value !== "" && (key in FILTERS || OTHERS.includes(key))) state[key] = value;
     }
     return state;
