@@ -151,6 +151,18 @@ def read_labels(path: Source, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarr
     return (pixels == 255).astype(np.uint8)
 
 
+def read_indices(path: Source, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.ndarray, "h w"]:
+    """The stored values of a picture of one channel as they are, without a meaning: palette indices, 8-bit grey, or 0 and 1.
+
+    Raises:
+        FileNotFoundError, InputError: as `probe`; also a damaged file, or several channels.
+    """
+    with _opened(path, limits) as (image, header):
+        if header.mode not in ("P", "L", "1"):
+            raise InputError(f"{path}: a picture of mode {header.mode}; expected one channel of 8 bits or 1 bit.")
+        return _pixels(path, image, header.orientation).astype(np.uint8)
+
+
 def read_depth(path: Source, metres_per_unit: float, limits: Limits = DEFAULT_LIMITS) -> Float32[np.ndarray, "h w"]:
     """A 16-bit single-channel PNG as depth in metres (value * `metres_per_unit`); 0 is no depth.
 
