@@ -111,3 +111,45 @@ def config_of_original(model: Mapping[str, Any]) -> Sam2VideoConfig:
         memory_encoder_output_channels=memory["out_dim"],
         memory_fuser_num_layers=memory["fuser"]["num_layers"],
     )
+
+
+def tiny_config(image_size: int = 128) -> Sam2VideoConfig:
+    """A network of 1.5 million parameters with every part of the real one, for trying, testing and training on a CPU."""
+    width = 128  # the least that transformers' memory attention allows beside its 64 memory channels
+    vision = Sam2VisionConfig(
+        backbone_config=Sam2HieraDetConfig(
+            hidden_size=12,
+            num_attention_heads=1,
+            image_size=[image_size, image_size],
+            window_positional_embedding_background_size=[7, 7],
+            blocks_per_stage=[1, 1, 2, 1],
+            embed_dim_per_stage=[12, 24, 48, 96],
+            num_attention_heads_per_stage=[1, 2, 4, 8],
+            window_size_per_stage=[8, 4, 7, 7],
+            global_attention_blocks=[3],
+        ),
+        backbone_channel_list=[96, 48, 24, 12],
+        backbone_feature_sizes=[[image_size // stride] * 2 for stride in (4, 8, 16)],
+        fpn_hidden_size=width,
+    )
+    return Sam2VideoConfig(
+        vision_config=vision,
+        prompt_encoder_config=Sam2VideoPromptEncoderConfig(hidden_size=width, image_size=image_size),
+        mask_decoder_config=Sam2VideoMaskDecoderConfig(
+            hidden_size=width, mlp_dim=64, iou_head_hidden_dim=64, dynamic_multimask_via_stability=False
+        ),
+        image_size=image_size,
+        enable_occlusion_spatial_embedding=True,
+        enable_temporal_pos_encoding_for_object_pointers=True,
+        memory_attention_hidden_size=width,
+        memory_attention_num_layers=2,
+        memory_attention_feed_forward_hidden_size=width,
+        memory_attention_dropout=0.0,
+        memory_attention_rope_feat_sizes=[image_size // 16] * 2,
+        memory_encoder_hidden_size=width,
+        memory_encoder_output_channels=MEMORY_CHANNELS,
+        mask_downsampler_embed_dim=width,
+        memory_fuser_embed_dim=width,
+        memory_fuser_num_layers=1,
+        memory_fuser_intermediate_dim=4 * width,
+    )

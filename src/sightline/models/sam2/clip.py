@@ -33,18 +33,27 @@ class Features:
 
 @dataclass(frozen=True)
 class Step:
-    """One pass of the mask decoder over one frame. M is 3 where at most one point was given, else 1."""
+    """One pass of the mask decoder over one frame. M is 3 where at most one point was given, else 1.
+
+    `given` are the logits (O, R, R) of a frame whose masks were its prompt; `side` is R.
+    """
 
     low_res: Tensor  # (O, M, R/4, R/4) logits; `ABSENT_LOGIT` throughout for an object that is not there
-    high_res: Tensor  # (O, M, R, R)
     iou: Tensor  # (O, M), 0..1
     score: Tensor  # (O, 1), logit of the object's presence
     chosen: Tensor  # (O,), the mask with the highest predicted IoU
+    side: int
+    given: Tensor | None = None
+
+    @property
+    def high_res(self) -> Tensor:
+        """All masks at full size, (O, M, R, R)."""
+        return enlarged(self.low_res, self.side) if self.given is None else self.given.unsqueeze(1)
 
     @property
     def logits(self) -> Tensor:
-        """The chosen mask, (O, R, R)."""
-        return self.high_res[torch.arange(len(self.chosen), device=self.chosen.device), self.chosen]
+        """The chosen mask at full size, (O, R, R); the others are not enlarged for it."""
+        return enlarged(self.chosen_low_res.unsqueeze(1), self.side)[:, 0] if self.given is None else self.given
 
     @property
     def chosen_low_res(self) -> Tensor:
@@ -53,9 +62,13 @@ class Step:
 
     def slim(self) -> "Step":
         """The chosen mask alone, at low resolution: what a long video can afford to keep."""
-        chosen = self.chosen_low_res.unsqueeze(1)
-        iou = self.iou.gather(1, self.chosen[:, None])
-        return Step(low_res=chosen, high_res=chosen[..., :0, :0], iou=iou, score=self.score, chosen=torch.zeros_like(self.chosen))
+        return Step(
+            low_res=self.chosen_low_res.unsqueeze(1),
+            iou=self.iou.gather(1, self.chosen[:, None]),
+            score=self.score,
+            chosen=torch.zeros_like(self.chosen),
+            side=self.side,
+        )
 
 
 @dataclass(frozen=True)
@@ -184,10 +197,11 @@ class ClipModel(nn.Module):
         pointer = self._point_to(self._point_to(tokens[:, 0], (score > 0).to(given.dtype)), there, projected=True)
         step = Step(
             low_res=low_res,
-            high_res=high_res,
             iou=torch.ones_like(there),
             score=there * MASK_SCALE + MASK_BIAS,
             chosen=torch.zeros(len(given), dtype=torch.long, device=given.device),
+            side=self.image_size,
+            given=high_res[:, 0],
         )
         return FrameResult(steps=(step,), pointer=pointer, memory=self._remember(seen.top, high_res[:, 0], there))
 
@@ -197,9 +211,8 @@ class ClipModel(nn.Module):
         prompt_masks = None if previous is None else previous.unsqueeze(1)
         low_res, iou, tokens, score = self._run_decoder(seen, fused, points, prompt_masks, multimask=multimask)
         low_res = torch.where((score > 0)[..., None, None], low_res, torch.full_like(low_res, ABSENT_LOGIT)).float()
-        high_res = F.interpolate(low_res, size=(self.image_size, self.image_size), mode="bilinear", align_corners=False)
         chosen = iou.argmax(dim=1)
-        step = Step(low_res=low_res, high_res=high_res, iou=iou, score=score, chosen=chosen)
+        step = Step(low_res=low_res, iou=iou, score=score, chosen=chosen, side=self.image_size)
         return step, tokens[torch.arange(len(chosen), device=chosen.device), chosen]
 
     def _run_decoder(
@@ -298,6 +311,11 @@ class ClipModel(nn.Module):
         sines = torch.cat([angles.sin(), angles.cos()], dim=1).to(pointers.dtype)
         projected = self.model.temporal_positional_encoding_projection_layer(sines)
         return projected[:, None].expand(-1, objects, -1).repeat_interleave(splits, dim=0)
+
+
+def enlarged(logits: Tensor, side: int) -> Tensor:
+    """Logits (O, M, r, r) at full size, (O, M, R, R)."""
+    return F.interpolate(logits, size=(side, side), mode="bilinear", align_corners=False)
 
 
 def _num_objects(prompts: Mapping[int, Prompt]) -> int:
