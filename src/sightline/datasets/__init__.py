@@ -82,9 +82,145 @@ def _davis() -> ClipFormat:
     return Davis
 
 
+def _mose() -> ClipFormat:
+    from sightline.datasets.mose import Mose  # noqa: PLC0415
+
+    return Mose
+
+
+def _youtube_vos() -> ClipFormat:
+    from sightline.datasets.youtube_vos import YouTubeVos  # noqa: PLC0415
+
+    return YouTubeVos
+
+
+def _youtube_vos_30fps() -> ClipFormat:
+    from sightline.datasets.youtube_vos import YouTubeVosAllFrames  # noqa: PLC0415
+
+    return YouTubeVosAllFrames
+
+
+def _lvos() -> ClipFormat:
+    from sightline.datasets.lvos import Lvos  # noqa: PLC0415
+
+    return Lvos
+
+
+def _sav() -> ClipFormat:
+    from sightline.datasets.sav import Sav  # noqa: PLC0415
+
+    return Sav
+
+
+def _sav_auto() -> ClipFormat:
+    from sightline.datasets.sav import SavAuto  # noqa: PLC0415
+
+    return SavAuto
+
+
+def _merged() -> ClipFormat:
+    from sightline.datasets.merged import Merged  # noqa: PLC0415
+
+    return Merged
+
+
+def _refcoco() -> ClipFormat:
+    from sightline.datasets.refcoco import REFCOCO  # noqa: PLC0415
+
+    return REFCOCO
+
+
+def _refcoco_plus() -> ClipFormat:
+    from sightline.datasets.refcoco import REFCOCO_PLUS  # noqa: PLC0415
+
+    return REFCOCO_PLUS
+
+
+def _refcocog() -> ClipFormat:
+    from sightline.datasets.refcoco import REFCOCOG  # noqa: PLC0415
+
+    return REFCOCOG
+
+
+def _grefcoco() -> ClipFormat:
+    from sightline.datasets.grefcoco import GREFCOCO  # noqa: PLC0415
+
+    return GREFCOCO
+
+
+def _refcoco_rec() -> ClipFormat:
+    from sightline.datasets.refcoco_rec import RefCocoRec  # noqa: PLC0415
+
+    return RefCocoRec
+
+
+def _mevis() -> ClipFormat:
+    from sightline.datasets.mevis import MeVis  # noqa: PLC0415
+
+    return MeVis
+
+
+def _ref_youtube_vos() -> ClipFormat:
+    from sightline.datasets.ref_youtube_vos import RefYouTubeVos  # noqa: PLC0415
+
+    return RefYouTubeVos
+
+
+def _ref_davis17() -> ClipFormat:
+    from sightline.datasets.ref_davis17 import RefDavis17  # noqa: PLC0415
+
+    return RefDavis17
+
+
+def _revos() -> ClipFormat:
+    from sightline.datasets.revos import ReVos  # noqa: PLC0415
+
+    return ReVos
+
+
+def _coco() -> ClipFormat:
+    from sightline.datasets.coco import Coco  # noqa: PLC0415
+
+    return Coco
+
+
+def _coco_video() -> ClipFormat:
+    from sightline.datasets.coco_video import CocoVideo  # noqa: PLC0415
+
+    return CocoVideo
+
+
+def _youtube_vis() -> ClipFormat:
+    from sightline.datasets.coco_video import YouTubeVis  # noqa: PLC0415
+
+    return YouTubeVis
+
+
 # Clips with masks: `sightline prepare x3` makes an x3 tree of them.
 CLIP_READERS: dict[str, tuple[Callable[[], ClipFormat], str]] = {
     "davis": (_davis, "JPEGImages/{res}/{seq}/%05d.jpg, Annotations/{res}/{seq}/%05d.png (labels), ImageSets/{year}/{split}.txt"),
+    "mose": (_mose, "{train|valid}/JPEGImages/{clip}/%05d.jpg, Annotations/{clip}/%05d.png (labels; valid: the first)"),
+    "youtube-vos": (_youtube_vos, "{train|valid|test}/meta.json, JPEGImages/{clip}/%05d.jpg, Annotations/{clip}/%05d.png (labels)"),
+    "youtube-vos-30fps": (_youtube_vos_30fps, "the same, with the pictures of all_frames/{split}_all_frames/JPEGImages/{clip}/"),
+    "lvos": (_lvos, "{train|val|valid|test}/{split}_meta.json, JPEGImages/{clip}/%08d.jpg, Annotations/{clip}/%08d.png (labels)"),
+    "sav": (_sav, "sav_train/sav_000/{video}.mp4, {video}_manual.json; sav_{val|test}/JPEGImages_24fps/, Annotations_6fps/"),
+    "sav-auto": (_sav_auto, "sav_train/sav_000/{video}.mp4, {video}_auto.json (automatic masks)"),
+    "merged": (_merged, "clips/{split}/{source}_{clip}.json, JPEGImages/{source}_{clip}/ (from `sightline prepare merge`)"),
+    "refcoco": (_refcoco, "[ref_seg/]refcoco/instances.json, refs(unc).p (expressions); pictures of COCO train2014"),
+    "refcoco+": (_refcoco_plus, "[ref_seg/]refcoco+/instances.json, refs(unc).p"),
+    "refcocog": (_refcocog, "[ref_seg/]refcocog/instances.json, refs(umd).p, refs(google).p"),
+    "grefcoco": (_grefcoco, "[ref_seg/]grefcoco/instances.json, grefs(unc).json (several objects, or none)"),
+    "refcoco-rec": (_refcoco_rec, "refcoco_testA.jsonl and the like: image, sent, bbox (boxes without masks)"),
+    "mevis": (_mevis, "{split}/meta_expressions.json, mask_dict.json, JPEGImages/{clip}/%05d.jpg"),
+    "ref-youtube-vos": (
+        _ref_youtube_vos,
+        "meta_expressions/{split}/meta_expressions.json, train/meta.json, {split}/JPEGImages/, train/Annotations/",
+    ),
+    "ref-davis17": (_ref_davis17, "Davis17_annot*.txt (or the categorised csv) beside or above a davis tree"),
+    "revos": (_revos, "meta_expressions_{split}_.json, mask_dict.json, [JPEGImages/]{source}/{video}/%05d.jpg"),
+    "coco": (_coco, "annotations/instances_{split}.json and pictures (one clip each)"),
+    "coco-video": (_coco_video, "a CocoVID file: videos, images with frame_id or order_in_video, annotations with instance_id"),
+    "youtube-vis": (_youtube_vis, "{split}.json or {split}/instances.json: videos with file_names, annotations with segmentations"),
 }
 
 

@@ -10,23 +10,22 @@ The splits are the lists of the first of ImageSets/2017, ImageSets/2016, ImageSe
 first two, whose names collide), or "all" where there is no list. Resolution: 480p if present, else the only one. The unsupervised
 package calls its folder Annotations_unsupervised. Surprises: lists name files and sequences that are not on disk; `test-dev` has
 labels of the first frame only; a 2016 list names frames, but all frames on disk are read. Sequences and frames that are not usable
-stand in `problems`, one entry a sequence. Source: davischallenge.org, fperazzi/davis, davisvideochallenge/davis2017-evaluation.
+stand in `problems`, one entry a reason. Void hides an object: where it is not seen in a frame with void, nothing is known of it.
+Rate: 24 frames a second. Source: davischallenge.org, fperazzi/davis, davisvideochallenge/davis2017-evaluation.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sightline.datasets.frame_folders import FrameFolders, folder_problems, problem, some
 from sightline.errors import InputError
-from sightline.files import inside
-from sightline.types import Clip, ClipFrame, LedgerEntry
+from sightline.types import Clip
 
 EVERYTHING = "all"
 SEQUENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
-FRAME = re.compile(r"\d{1,12}")
 LISTED_FRAME = re.compile(r"/?JPEGImages/[^/\s]+/(?P<sequence>[^/\s]+)/(?P<frame>\d{1,12})\.jpg(\s+\S+)*")
 FRAMES_A_SECOND = 24.0
-NAMED = 3  # how many files an entry names
 MAX_LIST_BYTES = 64 * 2**20
 
 
@@ -45,6 +44,7 @@ class Davis:
         self.root = root
         self.split = split
         self._annotations, self._resolution = _annotation_folder(root)
+        self._folders = FrameFolders(root, f"JPEGImages/{self._resolution}", f"{self._annotations}/{self._resolution}")
         # the frames that the split's list names, by sequence; none where the list names sequences
         self._listed = self._read_list()
         self._sequences = sorted(self._listed)
@@ -65,41 +65,28 @@ class Davis:
 
     def __getitem__(self, index: int) -> Clip:
         sequence = self._sequences[index]
-        images = self._frames(f"JPEGImages/{self._resolution}/{sequence}", ".jpg")
-        labels = self._frames(f"{self._annotations}/{self._resolution}/{sequence}", ".png")
-        numbers = sorted(images.keys() | labels.keys())
-        frames = tuple(_frame(images.get(number), labels.get(number)) for number in numbers)
+        frames = self._folders.frames(sequence)
         listed = self._listed[sequence]
-        absent = [f"{frame}.jpg" for frame in listed if int(frame) not in images]
-        problems = []
-        if not frames:
-            problems.append(_problem(sequence, "clip_missing", "listed, but it has neither pictures nor labels"))
-        elif missing := [path for number, path in labels.items() if number not in images]:
-            problems.append(_problem(sequence, "picture_missing", _some(missing, of=len(numbers), what="frames have no picture")))
-        elif absent:
-            problems.append(
-                _problem(sequence, "listed_but_absent", _some(absent, of=len(listed), what="listed pictures are absent"))
-            )
-        if unlabelled := [path for number, path in images.items() if number not in labels]:
-            detail = _some(unlabelled, of=len(numbers), what="frames have no labels")
-            problems.append(_problem(sequence, "labels_missing", detail))
-        return Clip(clip_id=sequence, split=self.split, frames=frames, problems=tuple(problems), fps=FRAMES_A_SECOND)
+        here = {int(frame.frame_id) for frame in frames if frame.image}
+        absent = [f"{frame}.jpg" for frame in listed if int(frame) not in here]
+        problems = folder_problems(sequence, frames)
+        if frames and absent and all(entry.reason != "picture_missing" for entry in problems):
+            detail = some(absent, of=len(listed), what="listed pictures are absent")
+            problems.append(problem(sequence, "listed_but_absent", detail))
+        return Clip(
+            clip_id=sequence,
+            split=self.split,
+            frames=frames,
+            problems=tuple(problems),
+            fps=FRAMES_A_SECOND,
+            video_id=f"davis/{sequence}",
+        )
 
     def clip_ids(self) -> list[str]:
         return list(self._sequences)
 
     def sources(self) -> list[Path]:
-        pictures = [self.root / "JPEGImages" / self._resolution, self.root / self._annotations / self._resolution]
-        folders = [folder / sequence for folder in pictures for sequence in self._sequences]
-        return [path for path in (*_lists(self.root, self._resolution), *folders) if path.exists()]
-
-    def _frames(self, folder: str, suffix: str) -> dict[int, str]:
-        """Paths from the root by frame number, in order of time. Files whose names are not numbers are not frames."""
-        path = inside(self.root, folder)
-        if not path.is_dir():
-            return {}
-        names = [entry.name for entry in path.iterdir() if entry.suffix == suffix and FRAME.fullmatch(entry.stem)]
-        return {int(Path(name).stem): f"{folder}/{name}" for name in sorted(names, key=lambda name: (int(Path(name).stem), name))}
+        return [*_lists(self.root, self._resolution), *self._folders.sources(self._sequences)]
 
     def _read_list(self) -> dict[str, list[str]]:
         lists = {path.stem: path for path in _lists(self.root, self._resolution)}
@@ -147,15 +134,3 @@ def _lists(root: Path, resolution: str) -> Sequence[Path]:
         if found := sorted((root / "ImageSets" / name).glob("*.txt")):
             return found
     return []
-
-
-def _frame(image: str | None, labels: str | None) -> ClipFrame:
-    return ClipFrame(frame_id=Path(image or labels or "").stem, image=image, labels=labels)
-
-
-def _problem(sequence: str, reason: str, detail: str) -> LedgerEntry:
-    return LedgerEntry(unit=sequence, reason=reason, detail=detail)
-
-
-def _some(paths: Sequence[str], *, of: int, what: str) -> str:
-    return f"{len(paths)} of {of} {what}: {', '.join(paths[:NAMED])}{', ...' if len(paths) > NAMED else ''}"

@@ -97,7 +97,9 @@ class Expression(Record):
     """Words that mean objects of a clip. `object_ids` is () where nothing is meant (no target) and None where that is held back.
 
     `kind` is the data set's own sort of expression ("referring", "reasoning", "no_target", ...); `span` the frames
-    [first, last + 1) the words hold for, where the data set says so. `annotation_ids` are its names of the targets' mask lists.
+    [first, last + 1) the words hold for, where the data set says so. `annotation_ids` are its names of the targets' mask lists, in
+    the order of `object_ids`. `raw` are the words as typed, where `text` is a cleaned form of them; `traits` what the data set says
+    they speak of ("location", "motion", ...).
     """
 
     expression_id: str
@@ -106,6 +108,8 @@ class Expression(Record):
     kind: str | None = None
     span: tuple[int, int] | None = None
     annotation_ids: tuple[str, ...] = ()
+    raw: str | None = None
+    traits: tuple[str, ...] = ()
 
 
 class Clip(Record):
