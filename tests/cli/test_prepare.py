@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import run
+from sightline.datasets.merged import Merged
 from tests.davis_tree import write_list, write_tree
+from tests.video_file import write_video
+from tests.video_tree import write_frames, write_json, write_masklets
 
 
 def prepare(data: str, root: Path, out: Path, *options: str) -> int:
@@ -48,7 +51,7 @@ def test_a_tree_without_scenes_says_so(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("data", "options", "said"),
     [
-        ("daviz", [], "no data is called 'daviz'. Choose from: davis, removal"),
+        ("daviz", [], "no data is called 'daviz'. Choose from: davis, mose, "),
         ("davis", ["--split", "test"], "has no split 'test'; it has train, val"),
         ("davis", ["--scale", "half"], "--scale 'half': expected a number above 0 and up to 1, such as 0.5 or 1/3"),
         ("davis", ["--scale", "2"], "scale is 2.0; expected 0.01 to 1"),
@@ -70,5 +73,38 @@ def test_mistakes_are_one_paragraph(
 def test_datasets_lists_it_and_check_data_says_to_prepare_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["datasets", "--json"]) == 0
     assert {"x3", "davis", "removal"} <= set(json.loads(capsys.readouterr().out))
-    assert run(["check-data", "davis", str(tmp_path)]) == 2
-    assert "sightline prepare x3 --data davis" in capsys.readouterr().err
+    assert run(["check-data", "removal", str(tmp_path)]) == 2
+    assert "sightline prepare x3 --data removal" in capsys.readouterr().err
+
+
+def test_videos_become_frames_and_two_sources_one_collection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sav, davis, out = tmp_path / "sav", write_tree(tmp_path / "davis"), tmp_path / "all"
+    write_masklets(sav / "sav_train" / "sav_000", "sav_000001", [[(4, 4, 14, 14)]] * 3)
+    write_video(sav / "sav_train" / "sav_000" / "sav_000001.mp4", num_frames=12, slope=True)
+    assert run(["prepare", "frames", "--root", str(sav), "--fps", "12", "--workers", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["num_videos"], found["num_pictures"]) == (1, 6)
+    assert run(["prepare", "frames", "--root", str(sav), "--fps", "12", "--workers", "1"]) == 0
+    assert "JPEGImages_12fps" in capsys.readouterr().out
+    sources = [f"davis:train:{davis}", f"film=sav:train:{sav}"]
+    assert run(["prepare", "merge", *sources, "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["clips"] == {"davis": 1, "film": 1}
+    assert run(["prepare", "merge", *sources, "--out", str(out)]) == 0
+    assert "clips of film" in capsys.readouterr().out
+    assert Merged(out, "train").clip_ids() == ["davis_duel", "film_sav_000001"]
+
+
+@pytest.mark.parametrize("source", ["davis", "davis:train", "davis::/data", ":train:/data"])
+def test_a_source_says_its_data_its_split_and_its_root(tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str) -> None:
+    assert run(["prepare", "merge", source, "--out", str(tmp_path / "all")]) == 2
+    assert "expected [NAME=]DATA:SPLIT:ROOT, such as mose:train:/data/MOSE" in capsys.readouterr().err
+
+
+def test_objects_are_absent_only_where_the_annotation_says_so(tmp_path: Path) -> None:
+    root, shown = tmp_path / "vos", {0: {1: (4, 4, 14, 14)}, 5: {1: (4, 4, 14, 14)}, 10: {}, 15: {}}
+    write_frames(root / "train", "00ab12cd34", shown)
+    objects = {"1": {"category": "penguin", "frames": ["00000", "00005", "00010"]}}
+    write_json(root / "train" / "meta.json", {"videos": {"00ab12cd34": {"objects": objects}}})
+    assert prepare("youtube-vos", root, tmp_path / "x3", "--split-as", "train", "--no-controls", "--json") == 0
+    views = sorted(path.name for path in (tmp_path / "x3" / "train" / "00ab12cd34" / "uid_1").glob("*_mask.png"))
+    assert views == ["01_00000_mask.png", "02_00005_mask.png", "03_00010_mask.png"]  # in frame 15 nothing is known of it

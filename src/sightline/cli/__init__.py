@@ -32,7 +32,25 @@ def main() -> None:
 
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command and return its exit code: 0, 1 (the check found something), 2 (the user can mend it), 70 (our mistake)."""
-    from sightline.cli import benchmarks, build, demo, depth, exchange, formats, inspect, prepare, runs, serve  # noqa: F401, PLC0415 - importing registers the commands
+    from sightline.cli import (  # noqa: F401, PLC0415 - importing registers the commands
+        benchmarks,
+        build,
+        build_clips,
+        build_relations,
+        demo,
+        depth,
+        eval_vos,
+        exchange,
+        export_clips,
+        export_relations,
+        formats,
+        inspect,
+        leaks,
+        name_objects,
+        prepare,
+        runs,
+        serve,
+    )
 
     try:
         code = app(args=arguments, standalone_mode=False)

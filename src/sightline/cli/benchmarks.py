@@ -1,7 +1,6 @@
 """`sightline build` for benchmarks and training files that bring their own questions."""
 
 import enum
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sightline.cli.build import build_app
+from sightline.cli.build_options import BuildOptions, takes_build_options
 from sightline.cli.console import Json, Out, emit, plain, print_table, progress
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Words(enum.StrEnum):
 
 
 def _command(reader: str) -> Callable[..., None]:
+    @takes_build_options
     def build_questions(
         *,
         root: Annotated[Path, typer.Option("--root", help="The data set's folder, as its authors publish it.")],
@@ -40,8 +41,8 @@ def _command(reader: str) -> Callable[..., None]:
         allow_shared_scenes: Annotated[
             bool, typer.Option("--allow-shared-scenes", help="Build although a test picture stands among training data in OUT.")
         ] = False,
-        workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
         json: Json = False,
+        crew: BuildOptions,
     ) -> None:
         from sightline.tasks.questions import QuestionOptions  # noqa: PLC0415
         from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
@@ -58,7 +59,11 @@ def _command(reader: str) -> Callable[..., None]:
                     allow_shared_scenes=allow_shared_scenes,
                 )
                 built += build(
-                    request, out, workers=workers, on_progress=lambda name, done, all_: bar(f"rows of {name}", done, all_)
+                    request,
+                    out,
+                    workers=crew.workers,
+                    engine=crew.engine,
+                    on_progress=lambda name, done, all_: bar(f"rows of {name}", done, all_),
                 )
         emit(plain(built), as_json=json, text=lambda: _print(built))
 

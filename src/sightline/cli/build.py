@@ -1,14 +1,18 @@
 """`sightline build`: task sets from a data set."""
 
 import enum
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli import app
+from sightline.cli.build_options import BuildOptions, takes_build_options
 from sightline.cli.console import Json, Out, emit, plain, print_table, progress, say
+
+if TYPE_CHECKING:
+    from sightline.taskset.build import Built
 
 build_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build task sets from a data set.")
 app.add_typer(build_app, name="build")
@@ -43,6 +47,7 @@ def _build() -> None:
 
 
 @build_app.command("x3")
+@takes_build_options
 def build_x3(  # noqa: PLR0913 - one parameter an option
     *,
     root: Annotated[Path, typer.Option("--root", help="Folder with train/ and validation/ in the x3 layout.")],
@@ -61,9 +66,9 @@ def build_x3(  # noqa: PLR0913 - one parameter an option
         str, typer.Option(help="How questions are put: first, mixed (drawn for each example), or a number from 0.")
     ] = "first",
     allow_shared_scenes: Annotated[bool, typer.Option("--allow-shared-scenes", help="Build although splits share scenes.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
     seed: Annotated[int, typer.Option(help="Keys all random choices.")] = 0,
     json: Json = False,
+    crew: BuildOptions,
 ) -> None:
     """Cross-view task sets OUT/{task}-{split}: t1_multi, t2a, t2b; with --concat t1_concat; with --variants t2a_yesno, t2b_box,
     t2b_mask, t2b_jitter, t2b_shift and t2b_distractor.
@@ -97,22 +102,30 @@ def build_x3(  # noqa: PLR0913 - one parameter an option
     if allow_shared_scenes:
         say("warning: --allow-shared-scenes: splits are not checked for leaks; do not train on one and report the other.")
     with progress(quiet=json) as bar:
-        built = build(request, out, workers=workers, on_progress=lambda name, done, total: bar(f"scenes of {name}", done, total))
+        built = build(
+            request,
+            out,
+            workers=crew.workers,
+            engine=crew.engine,
+            on_progress=lambda name, done, total: bar(f"scenes of {name}", done, total),
+        )
 
-    def text() -> None:
-        rows = [
-            (
-                part.path,
-                part.manifest.num_examples,
-                _counts(part.manifest.kept),
-                _counts(part.manifest.dropped),
-                "complete before" if part.existed else "built",
-            )
-            for part in built
-        ]
-        print_table("Task sets", ("task set", "examples", "kept by tier", "dropped (see ledger.jsonl)", ""), rows)
+    emit(plain(built), as_json=json, text=lambda: print_built(built))
 
-    emit(plain(built), as_json=json, text=text)
+
+def print_built(built: "Sequence[Built]") -> None:
+    """The task sets of a build as a table."""
+    rows = [
+        (
+            part.path,
+            part.manifest.num_examples,
+            _counts(part.manifest.kept),
+            _counts(part.manifest.dropped),
+            "complete before" if part.existed else "built",
+        )
+        for part in built
+    ]
+    print_table("Task sets", ("task set", "examples", "kept by tier", "dropped (see ledger.jsonl)", ""), rows)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -15,6 +15,7 @@ from sightline.cli.console import Json, emit, plain, print_table, progress
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
+    from sightline.taskset.lint import Lint
     from sightline.types import Example
 
 SHOWN_IDS = 20
@@ -41,38 +42,56 @@ def check_data(
     reader: Annotated[str, typer.Argument(help="A reader's name; see `sightline datasets`.")],
     root: Annotated[Path, typer.Argument(help="The data set's root.")],
     *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Of clips: decode all label and mask pictures, not only those in doubt.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes for clips; default: one a processor.")] = None,
     json: Json = False,
 ) -> None:
-    """Read every file of a data set and report what is wrong with it. Exit code 1 if anything is."""
+    """Read a data set and report what is wrong with it. Exit code 1 if anything is; notes alone do not count."""
+    from sightline.datasets import CLIP_READERS  # noqa: PLC0415
+
+    found = _lint(reader, root, full=full, workers=workers, quiet=json)
+    emit(plain(found), as_json=json, text=lambda: _print_lint(root, found, of_clips=reader in CLIP_READERS))
+    if found.problems or found.leak:
+        raise typer.Exit(1)
+
+
+def _lint(reader: str, root: Path, *, full: bool, workers: int | None, quiet: bool) -> "Lint":
     from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.taskset.check_clips import lint_clips  # noqa: PLC0415
     from sightline.taskset.lint import lint, lint_questions  # noqa: PLC0415
 
-    if reader in CLIP_READERS or reader in REMOVAL_READERS:
+    if reader in REMOVAL_READERS:
         raise InputError(
             f"{reader} is prepared before it is checked: sightline prepare x3 --data {reader} --root {root} --out OUT. Its ledger "
             "names what cannot be used; then sightline check-data x3 OUT."
         )
-    if reader not in READERS and reader not in QUESTION_READERS:
-        raise InputError(f"no reader is called {reader!r}. Readers: {', '.join((*READERS, *QUESTION_READERS))}.")
-    with progress(quiet=json) as bar:
+    if reader not in READERS and reader not in CLIP_READERS and reader not in QUESTION_READERS:
+        raise InputError(f"no reader is called {reader!r}. Readers: {', '.join((*READERS, *CLIP_READERS, *QUESTION_READERS))}.")
+    if full and reader not in CLIP_READERS:
+        raise InputError(f"--full is for clips; of {reader} every file is decoded anyway. Leave it out.")
+    with progress(quiet=quiet) as bar:
         if reader in READERS:
-            found = lint(reader, root, on_progress=lambda split, done, total: bar(f"scenes of {split}", done, total))
-        else:
-            found = lint_questions(reader, root, on_progress=lambda split, done, total: bar(f"rows of {split}", done, total))
+            return lint(reader, root, on_progress=lambda split, done, total: bar(f"scenes of {split}", done, total))
+        if reader in QUESTION_READERS:
+            return lint_questions(reader, root, on_progress=lambda split, done, total: bar(f"rows of {split}", done, total))
+        report = lambda split, done, total: bar(f"clips of {split}", done, total)  # noqa: E731
+        return lint_clips(reader, root, full=full, workers=workers, on_progress=report)
 
-    def text() -> None:
-        for split, counts in found.counts.items():
-            print_table(f"{root}: {split}", ("what", "number"), list(counts.items()))
-        reasons = Counter(entry.reason for entry in found.problems)
-        if reasons:
-            print_table("Problems", ("reason", "number"), reasons.most_common())
-            rows = [(entry.unit, entry.reason, entry.detail) for entry in found.problems[:SHOWN_PROBLEMS]]
+
+def _print_lint(root: Path, found: "Lint", *, of_clips: bool) -> None:
+    for split, counts in found.counts.items():
+        print_table(f"{root}: {split}", ("what", "number"), [(what, number) for what, number in counts.items() if number])
+    for title, entries in (("Problems", found.problems), ("Notes", found.notes)):
+        if entries:
+            print_table(title, ("reason", "number"), Counter(entry.reason for entry in entries).most_common())
+            rows = [(entry.unit, entry.reason, entry.detail) for entry in entries[:SHOWN_PROBLEMS]]
             print_table(f"The first {len(rows)}", ("unit", "reason", "detail"), rows)
+    if not of_clips:
         print("leak between splits: " + (found.leak or "none"))
-
-    emit(plain(found), as_json=json, text=text)
-    if found.problems or found.leak:
-        raise typer.Exit(1)
+    elif not found.problems:
+        print("no problems" + (", only the notes above" if found.notes else ""))
 
 
 @app.command()
@@ -121,17 +140,19 @@ def _in_words(example: "Example", dialect: str) -> tuple[str, str]:
     """Prompt and right answer in a dialect. A mask, which none can write, is described instead."""
     from sightline.dialects import Size, get_dialect  # noqa: PLC0415
     from sightline.report.prompts import prompt_segments  # noqa: PLC0415
-    from sightline.types import MaskAnswer  # noqa: PLC0415
+    from sightline.types import MaskAnswer, MaskTrack  # noqa: PLC0415
 
     question, truth = example.question, example.truth.answer
     spoken = get_dialect(dialect)
-    segments = prompt_segments(question, None if question.form.shape == "mask" else dialect)
+    segments = prompt_segments(question, None if question.form.shape in ("mask", "mask_track") else dialect)
     prompt = "".join(part if isinstance(part, str) else f"[picture {part}]" for part in segments)
     if isinstance(truth, MaskAnswer):
         from sightline.geometry.masks import rle_area  # noqa: PLC0415
 
         return prompt, f"a mask of {rle_area(truth.rle)} pixels in picture {truth.image_index}"
-    return prompt, spoken.encode(truth, [Size(image.width, image.height) for image in question.images])
+    if isinstance(truth, MaskTrack):
+        return prompt, f"a mask in {sum(code is not None for code in truth.frames)} of {len(truth.frames)} frames"
+    return prompt, spoken.encode(truth, Size.all_of(question))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`sightline prepare`: trees that tasks can be built from, out of masks as data sets have them."""
+"""`sightline prepare`: what tasks can be built from, out of data sets as they lie on disk."""
 
 import enum
 import os
@@ -13,10 +13,13 @@ from sightline.cli.console import Json, Out, emit, plain, print_table, progress
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
+    from sightline.prepare.merge import MergeSource
     from sightline.types import Clip
 
 prepare_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Make an x3 tree from clips with masks, or from removals."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="From data sets as they lie on disk: x3 trees with objects painted away, frames of videos, several sources as one.",
 )
 app.add_typer(prepare_app, name="prepare")
 
@@ -29,11 +32,6 @@ class Method(enum.StrEnum):
 class SplitName(enum.StrEnum):
     train = "train"
     validation = "validation"
-
-
-@prepare_app.callback()
-def _prepare() -> None:
-    """Keeps `x3` a subcommand while it is the only one."""
 
 
 @prepare_app.command("x3")
@@ -119,6 +117,92 @@ def prepare_x3(  # noqa: PLR0913 - one parameter an option
         )
 
     emit(plain(tree), as_json=json, text=text)
+
+
+@prepare_app.command("frames")
+def prepare_frames(
+    *,
+    root: Annotated[Path, typer.Option("--root", help="The data set's root.")],
+    data: Annotated[str, typer.Option("--data", help="What the root holds: a data set of videos.")] = "sav",
+    out: Annotated[Path | None, typer.Option("--out", help="Where the frames go; the data set's root without it.")] = None,
+    fps: Annotated[float, typer.Option(help="Frames a second; SA-V has masks at 6 of 24.")] = 6.0,
+    split: Annotated[str, typer.Option(help="A split of the data set.")] = "train",
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    json: Json = False,
+) -> None:
+    """The frames of videos as JPEG files in OUT/JPEGImages_{fps}fps, each named by its number in the video. The reader finds them.
+
+    Stop it at any moment and run it again: it goes on, and ends with the same bytes. Another OUT gets the annotations, too, as hard
+    links. OUT/JPEGImages_{fps}fps/ledger.jsonl names videos that cannot be read, or have fewer frames than their masks.
+    """
+    from sightline.prepare.frames import extract_frames  # noqa: PLC0415
+
+    place = out or root
+    with progress(quiet=json) as bar:
+        report = lambda done, total: bar(f"videos of {root}", done, total)  # noqa: E731
+        found = extract_frames(data, root, place, split=split, fps=fps, workers=workers, on_progress=report)
+
+    def text() -> None:
+        rows = [
+            ("videos", found.num_videos),
+            ("pictures", found.num_pictures),
+            *((f"dropped: {reason}", count) for reason, count in found.dropped.items()),
+            *((f"altered: {reason}", count) for reason, count in found.altered.items()),
+        ]
+        print_table(found.path, ("what", "number"), rows)
+        print(f"Next: sightline check-data {data} {place}")
+
+    emit(plain(found), as_json=json, text=text)
+
+
+@prepare_app.command("merge")
+def prepare_merge(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="[NAME=]DATA:SPLIT:ROOT, as mose:train:/data/MOSE. Earlier ones win.")
+    ],
+    *,
+    out: Out,
+    keep_lookalikes: Annotated[
+        bool, typer.Option("--keep-lookalikes", help="Also take clips whose first picture looks like another source's.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Several data sets of clips as one in OUT: ids begin with the source's name, pictures are hard links, no recording twice.
+
+    Stop it at any moment and run it again: it goes on. Run it with further sources to add them. OUT/ledger.jsonl names what was
+    left out. The reader of OUT is called merged.
+    """
+    from sightline.prepare.merge import merge_sources  # noqa: PLC0415
+
+    with progress(quiet=json) as bar:
+        found = merge_sources(
+            [_source(text) for text in sources],
+            out,
+            keep_lookalikes=keep_lookalikes,
+            on_progress=lambda done, total: bar(f"clips of {out}", done, total),
+        )
+
+    def text() -> None:
+        rows = [
+            *((f"clips of {name}", count) for name, count in found.clips.items()),
+            *((f"dropped: {reason}", count) for reason, count in found.dropped.items()),
+            *((f"altered: {reason}", count) for reason, count in found.altered.items()),
+        ]
+        print_table(found.path, ("what", "number"), rows)
+        print(f"Next: sightline check-data merged {out}")
+
+    emit(plain(found), as_json=json, text=text)
+
+
+def _source(text: str) -> "MergeSource":
+    from sightline.prepare.merge import MergeSource  # noqa: PLC0415
+
+    named, _, rest = text.partition("=") if "=" in text.partition(":")[0] else ("", "", text)
+    parts = rest.split(":", maxsplit=2)
+    if len(parts) < 3 or not all(parts):
+        raise InputError(f"source {text!r}: expected [NAME=]DATA:SPLIT:ROOT, such as mose:train:/data/MOSE.")
+    data, split, root = parts
+    return MergeSource(name=named or data, reader=data, split=split, root=str(Path(root).resolve()))
 
 
 def _clips(data: str, root: Path, split: str | None) -> "list[Clip]":

@@ -22,8 +22,8 @@ ModelName = Annotated[
     str,
     typer.Option(
         "--model",
-        help="center, random, not-visible, copy, difference, features, oracle, hf:FOLDER, openai:URL#NAME or import:ANSWERS; "
-        "NAME=hf:FOLDER to call it NAME.",
+        help="center, random, whole, not-visible, copy, difference, features, oracle, hf:FOLDER, openai:URL#NAME or "
+        "import:ANSWERS; NAME=hf:FOLDER to call it NAME.",
     ),
 ]
 ModelNames = Annotated[list[str], typer.Option("--model", help="A model; give the option again for more.")]
@@ -55,8 +55,22 @@ class Protocol(enum.StrEnum):
     refspatial_original = "refspatial-original"
     where2place_original = "where2place-original"
     robospatial_original = "robospatial-original"
+    refcoco_original = "refcoco-original"
+    grefcoco_original = "grefcoco-original"
+    mevis_original = "mevis-original"
+    ref_youtube_vos_original = "ref-youtube-vos-original"
+    ref_davis17_original = "ref-davis17-original"
+    revos_original = "revos-original"
 
 
+REFERRING = (
+    Protocol.refcoco_original,
+    Protocol.grefcoco_original,
+    Protocol.mevis_original,
+    Protocol.ref_youtube_vos_original,
+    Protocol.ref_davis17_original,
+    Protocol.revos_original,
+)
 Bys = Annotated[list[By] | None, typer.Option("--by", help="Also a table of the results taken apart; may be given again.")]
 
 
@@ -102,6 +116,9 @@ def score(
     if protocol is Protocol.x3_original:
         _score_x3(run, summary, taskset=taskset, by=by or (), json=json)
         return
+    if protocol in REFERRING:
+        _score_referring(run, summary, protocol.value, taskset=taskset, by=by or (), json=json)
+        return
     if protocol is not Protocol.ours:
         _score_published(run, summary, protocol.value, taskset=taskset, by=by or (), json=json)
         return
@@ -137,25 +154,39 @@ def compare(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Scored runs.")],
     *,
-    out: Out,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write the report to.")] = None,
+    rows: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv|FILE.parquet", help="Also, or only, every example of every run as a table.")
+    ] = None,
     max_examples: Annotated[int | None, typer.Option(min=1, help="Show only the first examples of each task set.")] = None,
     baseline: Annotated[
         str | None, typer.Option(metavar="MODEL", help="The model that the others are compared with; default: the first run's.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """A static HTML report of scored runs: open OUT/index.html."""
+    """A static HTML report of scored runs: open OUT/index.html. With --rows also the rows behind it."""
+    from sightline.report.rows import check_rows_path, write_rows  # noqa: PLC0415
     from sightline.report.write import write_report  # noqa: PLC0415
 
+    if out is None and rows is None:
+        raise InputError("nothing to write: give --out FOLDER for the report, --rows FILE for its rows, or both.")
+    if rows is not None:
+        check_rows_path(rows, out)
+    written: dict[str, str] = {}
     with progress(quiet=json) as bar:
-        page = write_report(
-            runs,
-            out,
-            max_examples=max_examples,
-            baseline=baseline,
-            on_progress=lambda done, total: bar("report", done, total),
-        )
-    emit({"report": str(page)}, as_json=json, text=lambda: print(page))
+        if out is not None:
+            page = write_report(
+                runs,
+                out,
+                max_examples=max_examples,
+                baseline=baseline,
+                on_progress=lambda done, total: bar("report", done, total),
+            )
+            written["report"] = str(page)
+        if rows is not None:
+            write_rows(runs, rows, on_progress=lambda done, total: bar("rows", done, total))
+            written["rows"] = str(rows)
+    emit(written, as_json=json, text=lambda: print(*written.values(), sep="\n"))
 
 
 @app.command("eval")
@@ -235,7 +266,7 @@ def print_summaries(summaries: Sequence["Summary"], *, by: Sequence[str] = ()) -
                 _print(table, "model")
             else:
                 print(f"{table.title}: unknown, the data set does not give it (overlap and occlusion need depth and poses).")
-    print("Below each value: its 95 % interval (bootstrap over scenes) and n, its denominator. – where it is 0/0.")
+    print("Below each value: its 95 % interval (bootstrap over scenes or clips) and n, its denominator. – where it is 0/0.")
 
 
 def _score_x3(run: Path, summary: "Summary", *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
@@ -257,6 +288,17 @@ def _score_published(run: Path, summary: "Summary", protocol: str, *, taskset: P
     published = summarise_published(run, protocol, taskset=taskset, partial=summary.num_missing > 0)
     value = {"summary": plain(summary), protocol: plain(published)}
     lines, written = compare_published(summary, published), run / summary_file(protocol)
+    emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
+
+
+def _score_referring(run: Path, summary: "Summary", protocol: str, *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
+    """Score by the rule of a referring benchmark too, and set both side by side."""
+    from sightline.evaluate.referring_compare import compare_referring  # noqa: PLC0415
+    from sightline.evaluate.referring_original import summarise_referring, summary_file  # noqa: PLC0415
+
+    original = summarise_referring(run, protocol, taskset=taskset, partial=summary.num_missing > 0)
+    value = {"summary": plain(summary), protocol: plain(original)}
+    lines, written = compare_referring(summary, original), run / summary_file(protocol)
     emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
 
 

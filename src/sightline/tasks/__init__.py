@@ -88,5 +88,83 @@ VARIANTS: "dict[str, Callable[[], Task]]" = {
     "t2b_distractor": _distracted,
 }
 
+def _refer_box() -> "ClipTask":
+    from sightline.tasks.refer_image import refer_box  # noqa: PLC0415
+
+    return refer_box
+
+
+def _refer_mask() -> "ClipTask":
+    from sightline.tasks.refer_image import refer_mask  # noqa: PLC0415
+
+    return refer_mask
+
+
+def _refer_point() -> "ClipTask":
+    from sightline.tasks.refer_image import refer_point  # noqa: PLC0415
+
+    return refer_point
+
+
+def _refer_track() -> "ClipTask":
+    from sightline.tasks.refer_video import refer_track  # noqa: PLC0415
+
+    return refer_track
+
+
+def _refer_mask_track() -> "ClipTask":
+    from sightline.tasks.refer_video import refer_mask_track  # noqa: PLC0415
+
+    return refer_mask_track
+
+
+def _refer_span() -> "ClipTask":
+    from sightline.tasks.refer_video import refer_span  # noqa: PLC0415
+
+    return refer_span
+
+
+def _relation_choice() -> "ClipTask":
+    from sightline.tasks.relations.choice import relation_choice  # noqa: PLC0415
+
+    return relation_choice
+
+
+def _relation_box() -> "ClipTask":
+    from sightline.tasks.relations.box import relation_box  # noqa: PLC0415
+
+    return relation_box
+
+
+def _relation_track() -> "ClipTask":
+    from sightline.tasks.relations.track import relation_track  # noqa: PLC0415
+
+    return relation_track
+
+
+def _relation_when() -> "ClipTask":
+    from sightline.tasks.relations.when import relation_when  # noqa: PLC0415
+
+    return relation_when
+
+
+def _relation_switch() -> "ClipTask":
+    from sightline.tasks.relations.switch import relation_switch  # noqa: PLC0415
+
+    return relation_switch
+
+
 # Tasks made of clips; single pictures with expressions are clips of one frame.
-CLIP_TASKS: "dict[str, Callable[[], ClipTask]]" = {}
+CLIP_TASKS: "dict[str, Callable[[], ClipTask]]" = {
+    "refer_box": _refer_box,
+    "refer_mask": _refer_mask,
+    "refer_point": _refer_point,
+    "refer_track": _refer_track,
+    "refer_mask_track": _refer_mask_track,
+    "refer_span": _refer_span,
+    "relation_choice": _relation_choice,
+    "relation_box": _relation_box,
+    "relation_track": _relation_track,
+    "relation_when": _relation_when,
+    "relation_switch": _relation_switch,
+}

@@ -11,15 +11,18 @@ import msgspec
 
 from sightline.errors import InputError
 from sightline.tasks.crossview import CrossViewOptions, example_rng
+from sightline.tasks.footage import ClipOptions
 from sightline.types import Example, ImagePart, Part, TextPart
 
 SLOT = re.compile(r"\{(?:image:(?P<image>\d)|(?P<name>[a-z]+))\}")
 
 
 class Wordings(TypedDict):
-    """The data file: the words for each kind of mark, and the wordings of each task's question."""
+    """The data file: the words for each kind of mark, where an expression that is itself a question stands, and the wordings of
+    each task's question."""
 
     marks: dict[str, str]
+    verbatim: dict[str, str]
     prompts: dict[str, list[str]]
 
 
@@ -33,9 +36,13 @@ def wordings() -> Wordings:
 def prompt(task: str, values: Mapping[str, Part | str], *, wording: int = 0) -> tuple[Part, ...]:
     """The parts of the task's prompt in one of its wordings, with `values` put in for its named slots; neighbouring texts are
     joined."""
+    return fill(wordings()["prompts"][task][wording], values)
+
+
+def fill(template: str, values: Mapping[str, Part | str]) -> tuple[Part, ...]:
+    """The parts of a template with `values` put in for its named slots; neighbouring texts are joined."""
     parts: list[Part] = []
     text = ""
-    template = wordings()["prompts"][task][wording]
     cursor = 0
     for match in SLOT.finditer(template):
         text += template[cursor : match.start()]
@@ -54,7 +61,7 @@ def prompt(task: str, values: Mapping[str, Part | str], *, wording: int = 0) -> 
     return tuple(parts)
 
 
-def worded(example: Example, values: Mapping[str, Part | str], options: CrossViewOptions) -> Example:
+def worded(example: Example, values: Mapping[str, Part | str], options: CrossViewOptions | ClipOptions) -> Example:
     """The example with its question in the wording that `options.wording` chooses, noted in the example and its slices.
 
     An example with the first wording is left as it is where no other was asked for.
@@ -85,7 +92,7 @@ def parse_wording(text: str) -> int | Literal["first", "mixed"]:
     raise InputError(f"--wording {text!r}: expected first, mixed, or a number from 0 to {last}.")
 
 
-def choose_wording(task: str, example_id: str, options: CrossViewOptions) -> int:
+def choose_wording(task: str, example_id: str, options: CrossViewOptions | ClipOptions) -> int:
     """The place of the wording in the task's list: `mixed` draws it by the example's id.
 
     Raises:
