@@ -9,7 +9,17 @@ from pycocotools import mask as coco
 
 from sightline.errors import InputError
 from sightline.geometry.boxes import mask_to_box
-from sightline.geometry.masks import check_rle, decode_mask, dilate_mask, encode_mask, mask_id, rle_area, rle_box, threshold_grey
+from sightline.geometry.masks import (
+    check_rle,
+    decode_mask,
+    dilate_mask,
+    encode_mask,
+    mask_id,
+    rle_area,
+    rle_box,
+    threshold_grey,
+    union_masks,
+)
 from sightline.types import MaskRle
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40))
@@ -151,3 +161,17 @@ def test_dilation_stops_at_the_border_and_keeps_its_argument():
     mask[0, 0] = True
     assert dilate_mask(mask, 1).astype(int).tolist() == [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
     assert mask.sum() == 1
+
+
+@given(st.lists(hnp.arrays(bool, (5, 7)), min_size=1, max_size=3))
+def test_a_union_has_the_code_of_all_pixels_together(masks):
+    together = np.logical_or.reduce(masks)
+    assert union_masks([encode_mask(mask) for mask in masks]) == encode_mask(together)
+
+
+def test_a_union_of_broken_codes_or_of_two_sizes_is_refused():
+    whole = encode_mask(np.ones((2, 2), dtype=bool))
+    with pytest.raises(InputError, match="the runs add up to"):
+        union_masks([whole, MaskRle(height=2, width=2, counts="1")])
+    with pytest.raises(InputError, match="expected one size for all"):
+        union_masks([whole, encode_mask(np.ones((2, 3), dtype=bool))])

@@ -52,8 +52,8 @@ def read_choice(text: str, form: AnswerForm) -> Reading:
 def no_masks(dialect: str) -> InputError:
     """The error of a dialect that is asked for a mask."""
     return InputError(
-        f"dialect {dialect!r} cannot write masks: no text family can. Ask for points (t2b) or boxes (t2b_box) instead, "
-        "or use a model that answers in geometry."
+        f"dialect {dialect!r} cannot write masks: no text family can. Ask for points (t2b, refer_point) or boxes "
+        "(t2b_box, refer_box, refer_track) instead, or use a model that answers in geometry."
     )
 
 

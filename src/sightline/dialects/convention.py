@@ -10,22 +10,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
-from sightline.types import ImageRef
+from sightline.types import ImageRef, Question
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Width and height of a picture in its original pixels."""
+    """Width and height of a picture in its original pixels; of a frame of a clip also its time in seconds."""
 
     width: int
     height: int
+    time_s: float | None = None
 
     @classmethod
     def of(cls, image: ImageRef) -> "Size":
         """The size of a picture of a question."""
         return cls(image.width, image.height)
+
+    @classmethod
+    def all_of(cls, question: Question) -> "list[Size]":
+        """The sizes of a question's pictures, in their order, with the times of those that are frames of its clip."""
+        clip = question.clip
+        times = dict(zip(clip.image_indices, clip.times_s, strict=True)) if clip else {}
+        return [cls(image.width, image.height, times.get(index)) for index, image in enumerate(question.images)]
 
 
 class Number(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from sightline.dialects.convention import Convention, milli
-from sightline.dialects.family import Family, Numerals, bracketed, json_list
+from sightline.dialects.family import Family, Numerals, bracketed, json_list, timed_boxes
 from sightline.dialects.reading import Habits
 from sightline.dialects.scan import find_json
 
@@ -18,13 +18,15 @@ KEYS = ("point", "box_2d")
 def gemini() -> Family:
     """The dialect of Gemini."""
     range_words = "whole numbers from 0 to 1000, thousandths of that image's height and width"
+    habits = Habits(Convention(span=milli, order="yx"), find=partial(find_json, keys=KEYS), empty_list_is_absence=True)
     return Family(
         name="gemini",
-        habits=Habits(Convention(span=milli, order="yx"), find=partial(find_json, keys=KEYS), empty_list_is_absence=True),
+        habits=habits,
         point_form=f'JSON, [{{"point": [y, x], "label": "target"}}], in {range_words}',
         box_form=f'JSON, [{{"box_2d": [ymin, xmin, ymax, xmax], "label": "target"}}], in {range_words}',
         refer=bracketed,
         spell=_fenced,
+        tracks=timed_boxes(habits, f"box corners in {range_words}", key="box_2d", label=True),
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from sightline.dialects.convention import Convention, milli
-from sightline.dialects.family import Family, Numerals
+from sightline.dialects.family import Family, Numerals, timed_boxes
 from sightline.dialects.reading import Habits
 from sightline.dialects.scan import Found, Group, find_groups
 
@@ -19,13 +19,15 @@ _ELEMENT = re.compile(r"(?:<\|box_start\|>|<box>)([^<]{0,400})")
 def qwen2() -> Family:
     """The dialect of Qwen-VL and Qwen2-VL."""
     range_words = "whole numbers from 0 to 1000, thousandths of that image's width and height"
+    habits = Habits(Convention(span=milli), find=find_elements, corner_pairs=True)
     return Family(
         name="qwen2",
-        habits=Habits(Convention(span=milli), find=find_elements, corner_pairs=True),
+        habits=habits,
         point_form=f"<|box_start|>(x,y)<|box_end|>, in {range_words}",
         box_form=f"<|box_start|>(x1,y1),(x2,y2)<|box_end|> (left, top, right, bottom), in {range_words}",
         refer=_element,
         spell=lambda groups, _: "".join(_element(numerals) for numerals in groups) or "[]",
+        tracks=timed_boxes(habits, f"box corners in {range_words}"),
     )
 
 

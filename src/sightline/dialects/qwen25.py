@@ -8,7 +8,7 @@ An empty list is its answer where a box has no target.
 from functools import partial
 
 from sightline.dialects.convention import Convention, Size
-from sightline.dialects.family import Family, bracketed, json_list
+from sightline.dialects.family import Family, bracketed, json_list, timed_boxes
 from sightline.dialects.reading import Habits
 from sightline.dialects.scan import find_json
 from sightline.geometry.resize import smart_resize
@@ -24,12 +24,14 @@ def qwen25(*, factor: int = 28, min_pixels: int = 3136, max_pixels: int = 12_845
         return float(width), float(height)
 
     range_words = "whole pixels of that image"
+    habits = Habits(Convention(span=resized), find=partial(find_json, keys=KEYS), empty_list_is_absence=True)
     return Family(
         name="qwen25",
-        habits=Habits(Convention(span=resized), find=partial(find_json, keys=KEYS), empty_list_is_absence=True),
+        habits=habits,
         point_form=f'JSON, [{{"point_2d": [x, y], "label": "target"}}], in {range_words}',
         box_form=f'JSON, [{{"bbox_2d": [x1, y1, x2, y2], "label": "target"}}] (left, top, right, bottom), in {range_words}',
         refer=bracketed,
         spell=lambda groups, _: json_list(groups, point_key="point_2d", box_key="bbox_2d"),
         settings={"factor": factor, "min_pixels": min_pixels, "max_pixels": max_pixels},
+        tracks=timed_boxes(habits, f"box corners in {range_words}", key="bbox_2d", label=True),
     )

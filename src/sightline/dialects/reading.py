@@ -30,7 +30,7 @@ MAX_TEXT = 65_536
 _FULL_WIDTH = str.maketrans("（）［］【】｛｝＜＞，、；：．％－−＋’＂０１２３４５６７８９", "()[][]{}<>,,;:.%--+'\"0123456789")
 _THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE)
-_EMPTY_LIST = re.compile(r"\[[\s\[\]]{0,20}\]")
+EMPTY_LIST = re.compile(r"\[[\s\[\]]{0,20}\]")
 _ABSENT = re.compile(
     r"""(?<!not[ ])(?<!n't[ ])(?<!never[ ])
         (?: \bnot[\s_-]{0,3}visible\b | \bno[ ]longer[ ]visible\b
@@ -83,7 +83,7 @@ def read(text: str, form: AnswerForm, *, pictures: Sequence[Size], habits: Habit
         return Reading(status="truncated", notes=notes)
     if not body.text.strip():
         return Reading(status="empty", notes=notes)
-    if not found.answers and _EMPTY_LIST.search(body.text):
+    if not found.answers and EMPTY_LIST.search(body.text):
         if habits.empty_list_is_absence and form.shape == "box" and form.offers_not_visible:
             return Reading(status="not_visible", answer=NotVisible(), notes=notes)
         return Reading(status="empty", notes=notes)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sightline.dialects import Dialect, Size
+from sightline.dialects.times import time_words
 from sightline.errors import InputError
 from sightline.types import AnswerForm, BoxPart, ImagePart, Part, PointPart, TextPart, VideoPart
 
@@ -24,9 +25,9 @@ def render_prompt(question_prompt: tuple[Part, ...], dialect: Dialect, pictures:
             _picture(pictures, part.image_index)
             segments.append(part)
         elif isinstance(part, VideoPart):
-            for index, time_s in zip(part.image_indices, part.times_s, strict=True):
+            for index, words in zip(part.image_indices, time_words(part.times_s), strict=True):
                 _picture(pictures, index)
-                _append(segments, f"<{time_s:.1f} seconds>", apart=False)
+                _append(segments, f"<{words} seconds>", apart=False)
                 segments.append(ImagePart(image_index=index))
         else:
             is_form = isinstance(part, AnswerForm)

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 from sightline.dialects.convention import Convention, Number, Size, unit
 from sightline.dialects.family import Family, Numerals
-from sightline.dialects.reading import Habits, answer_body
+from sightline.dialects.reading import Habits, answer_body, says_absent
 from sightline.dialects.scan import Found, Group, read_numeral
-from sightline.types import BoxTrack, Record, Status
+from sightline.types import AnswerForm, BoxTrack, NotVisible, Reading, Record, Status
 
 CONVENTION = Convention(span=unit, decimals=4)
 _OPEN, _CLOSE = "<box>", "</box>"
@@ -43,7 +43,34 @@ def sa2va_box() -> Family:
         box_form=f"<box>x1,y1,x2,y2</box> (left, top, right, bottom), {shares}",
         refer=lambda numerals: f"[{', '.join(numerals)}]",
         spell=lambda groups, _: f"{_OPEN}{_join(groups)}{_CLOSE}<single_img>",
+        tracks=_Clips(),
     )
+
+
+class _Clips:
+    """The form of clips, `tracks.TrackForm`."""
+
+    instruction = (
+        "Answer with <box>F1<next>F2<next>...</box>, an entry for every frame in order: x1,y1,x2,y2 (left, top, right, bottom) as "
+        "shares of that image's width and height from 0 to 1, <box_sep> between the boxes of several objects, <no_box> for a frame "
+        "that does not show it."
+    )
+
+    def write(self, track: BoxTrack, frames: Sequence[Size]) -> str:
+        return encode_track(track, frames)
+
+    def read(self, text: str, form: AnswerForm, frames: Sequence[Size]) -> Reading:  # noqa: ARG002 - the form changes nothing here
+        found = decode_track(text, frames)
+        boxes = [
+            (box, frame) for entry, frame in zip(found.track.frames if found.track else (), frames, strict=False) for box in entry
+        ]
+        if not boxes:
+            answer = NotVisible() if found.status == "not_visible" else None
+            return Reading(status=found.status, answer=answer, notes=found.notes)
+        outside = [box[0] < 0 or box[1] < 0 or box[2] > frame.width or box[3] > frame.height for box, frame in boxes]
+        status = "out_of_range" if outside[0] else found.status
+        more = (("some_out_of_range",) if any(outside[1:]) else ()) + (("truncated",) if status != found.status != "ok" else ())
+        return Reading(status=status, answer=found.track, num_found=len(boxes), notes=(*found.notes, *more))
 
 
 def encode_track(track: BoxTrack, pictures: Sequence[Size]) -> str:
@@ -64,6 +91,8 @@ def decode_track(text: str, pictures: Sequence[Size]) -> TrackReading:
     """
     body = answer_body(text)
     element = _last_element(body.text)
+    if element is None and says_absent(body.text):
+        return TrackReading(status="not_visible", notes=body.notes)
     if element is None:
         return TrackReading(status="unreadable" if body.text.strip() else "empty", notes=(*body.notes, "no_box_element"))
     written = element.content.replace("<switch>", "").split("<next>")

@@ -6,13 +6,14 @@ asked in terms of the sent picture, and its geometry is scaled to the original: 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from sightline.dialects import Dialect, Size
+from sightline.dialects.tracks import clip_frames
 from sightline.geometry.resize import scale_box, scale_point
-from sightline.types import Answer, AnswerForm, Boxes, Points, Reading
+from sightline.types import Answer, AnswerForm, Boxes, BoxTrack, Points, Reading
 
 
 def sent_size(picture: Size, max_side: int) -> Size:
@@ -21,7 +22,7 @@ def sent_size(picture: Size, max_side: int) -> Size:
     if longest <= max_side:
         return picture
     width, height = (max(1, round(side * max_side / longest)) for side in (picture.width, picture.height))
-    return Size(width, height)
+    return replace(picture, width=width, height=height)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ def _scaled(answer: Answer, sources: Sequence[Size], targets: Sequence[Size]) ->
             return Points(points=tuple(_scaled_point(point, sources[index], targets[index]) for point in points), image_index=index)
         case Boxes(boxes=boxes, image_index=index):
             return Boxes(boxes=tuple(_scaled_box(box, sources[index], targets[index]) for box in boxes), image_index=index)
+        case BoxTrack(frames=frames):
+            sides = zip(frames, clip_frames(sources), clip_frames(targets), strict=True)
+            return BoxTrack(frames=tuple(tuple(_scaled_box(box, one, other) for box in boxes) for boxes, one, other in sides))
     return answer
 
 

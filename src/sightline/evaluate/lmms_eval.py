@@ -89,8 +89,7 @@ def score_text(doc: Doc, text: str) -> Score:
     def mask(name: str) -> Bool[np.ndarray, "h w"]:
         return decode_mask(codes[name])
 
-    sizes = [Size.of(image) for image in example.question.images]
-    reading = get_dialect(doc["dialect"]).decode(text, example.question.form, sizes)
+    reading = get_dialect(doc["dialect"]).decode(text, example.question.form, Size.all_of(example.question))
     return score_example(example, Prediction(id=example.id, reading=reading, text=text), mask)
 
 

@@ -168,7 +168,8 @@ def read_geometry(answer: Answer, question: Question) -> Reading:
         case BoxTrack() | MaskTrack() | Span():
             return _read_over_time(answer, question)
     if num_found == 0:
-        return Reading(status="empty")
+        says = question.form.several and question.form.offers_not_visible
+        return Reading(status="not_visible", answer=NotVisible()) if says else Reading(status="empty")
     if not all(math.isfinite(number) for numbers in found for number in numbers):
         return Reading(status="out_of_range", num_found=num_found, notes=("not_finite",))
     if not 0 <= answer.image_index < len(question.images):
@@ -191,10 +192,20 @@ def _read_over_time(answer: BoxTrack | MaskTrack | Span, question: Question) -> 
     num_frames = len(question.clip.image_indices) if question.clip else 0
     if len(answer.frames) != num_frames:
         return Reading(status="unreadable", notes=(f"{len(answer.frames)}_frames_of_{num_frames}",))
+    if isinstance(answer, MaskTrack) and not _of_the_clip(answer, question):
+        return Reading(status="unreadable", notes=("mask_of_another_size",))
     num_found = sum(bool(frame) for frame in answer.frames)
     if num_found == 0:
         return Reading(status="not_visible", answer=NotVisible())
     return Reading(status="ok", answer=answer, num_found=num_found)
+
+
+def _of_the_clip(track: MaskTrack, question: Question) -> bool:
+    """Whether all masks have the size of their frames."""
+    assert question.clip is not None, "a track has frames"
+    frames = zip(question.clip.image_indices, track.frames, strict=True)
+    pairs = ((question.images[index], rle) for index, rle in frames if rle is not None)
+    return all((rle.width, rle.height) == (image.width, image.height) for image, rle in pairs)
 
 
 def _read_mask(answer: MaskAnswer, question: Question) -> Reading:
@@ -204,14 +215,15 @@ def _read_mask(answer: MaskAnswer, question: Question) -> Reading:
     if (answer.rle.width, answer.rle.height) != (picture.width, picture.height):
         return Reading(status="unreadable", num_found=1, notes=("mask_of_another_size",))
     if rle_area(answer.rle) == 0:
-        return Reading(status="empty", num_found=1)
+        says = question.form.offers_not_visible
+        return Reading(status="not_visible", answer=NotVisible()) if says else Reading(status="empty", num_found=1)
     return Reading(status="ok", answer=answer, num_found=1)
 
 
 def _read_text(model: Model, text: str, question: Question) -> Reading:
     if model.dialect is None:
         raise InputError(f"model {model.name!r} answered in text but declares no dialect to read it by. Give it one.")
-    return model.dialect.decode(text, question.form, [Size.of(image) for image in question.images])
+    return model.dialect.decode(text, question.form, Size.all_of(question))
 
 
 def cut_reading(reading: Reading) -> Reading:

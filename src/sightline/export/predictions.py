@@ -107,7 +107,7 @@ def _named(recorded: Recorded, ids: Sequence[str]) -> str:
 
 
 def _check_truth(truth: str, example: Example, dialect: Dialect, where: str) -> None:
-    expected = dialect.encode(example.truth.answer, [Size.of(image) for image in example.question.images])
+    expected = dialect.encode(example.truth.answer, Size.all_of(example.question))
     if truth != expected:
         raise InputError(
             f"{where}: the true answer is {truth!r} there, but that of {example.id!r} is {expected!r} in the dialect "

@@ -54,7 +54,7 @@ def render(example: Example, dialect: Dialect) -> Rendered:
         InputError: the dialect cannot write what is asked for (masks), or the prompt does not show every picture once.
     """
     question = example.question
-    sizes = [Size.of(image) for image in question.images]
+    sizes = Size.all_of(question)
     segments = render_question(question, dialect)
     shown = sorted(segment.image_index for segment in segments if isinstance(segment, ImagePart))
     if shown != list(range(len(sizes))):

@@ -34,6 +34,12 @@ def _not_visible() -> Model:
     return Baseline("not-visible", not_visible)
 
 
+def _whole() -> Model:
+    from sightline.models.baselines import Baseline, require_region, whole  # noqa: PLC0415
+
+    return Baseline("whole", whole, requires=require_region)
+
+
 def _copy() -> Model:
     from sightline.models.baselines import Baseline, copy_reference  # noqa: PLC0415
 
@@ -65,6 +71,7 @@ def _oracle() -> Model:
 MODELS: dict[str, Callable[[], Model]] = {
     "center": _center,
     "random": _random,
+    "whole": _whole,
     "not-visible": _not_visible,
     "copy": _copy,
     "difference": _difference,

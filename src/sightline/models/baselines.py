@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from sightline.models.forms import as_asked
+from sightline.models.forms import as_asked, whole_span
 from sightline.models.model import NotApplicable
 from sightline.taskset.store import TaskSet
-from sightline.types import YES, Answer, Choice, NotVisible, Panel, Points, Question
+from sightline.types import YES, Answer, Boxes, Choice, NotVisible, Panel, Points, Question, Span
 
-ASKED_ROLES = ("query", "after")
+ASKED_ROLES = ("query", "after", "frame")
+REGIONS = ("box", "mask", "box_track", "mask_track", "span")
 REVISION = 1
 
 
@@ -65,14 +66,32 @@ def center(question: Question, _taskset: TaskSet) -> Answer:
 
 
 def random_point(question: Question, _taskset: TaskSet) -> Answer:
-    """A uniform point of the view that is asked about, or one of the offered words; always the same for the same question id."""
+    """A uniform point of the view that is asked about, one of the offered words, or the time between two uniform moments; always
+    the same for the same question id."""
     seed = int.from_bytes(hashlib.blake2b(question.id.encode(), digest_size=16).digest(), "big")
     rng = np.random.default_rng(seed)
     if question.form.shape == "choice":
         return Choice(value=question.form.options[int(rng.integers(len(question.form.options)))])
     panel = asked_panel(question)
     x, y = rng.random(2)
+    if question.form.shape == "span":
+        clip = whole_span(question)
+        start, end = (clip.start_s + float(share) * (clip.end_s - clip.start_s) for share in sorted((x, y)))
+        return Span(start_s=start, end_s=end)
     return point_in(panel, float(x) * panel.source.width, float(y) * panel.source.height)
+
+
+def whole(question: Question, _taskset: TaskSet) -> Answer:
+    """All of the view that is asked about."""
+    panel = asked_panel(question)
+    box = (panel.x, panel.y, panel.x + panel.source.width, panel.y + panel.source.height)
+    return Boxes(boxes=((float(box[0]), float(box[1]), float(box[2]), float(box[3])),), image_index=panel.image_index)
+
+
+def require_region(question: Question) -> str | None:
+    """What keeps a region from being an answer to this question; None if it can be one."""
+    shape = question.form.shape
+    return None if shape in REGIONS else f"it answers with a whole picture, and a {shape} is asked for"
 
 
 def not_visible(_question: Question, _taskset: TaskSet) -> Answer:

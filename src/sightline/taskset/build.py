@@ -21,8 +21,11 @@ import msgspec
 import sightline
 from sightline.errors import InputError
 from sightline.files import only_writer, read_json, sync_path, write_json
+from sightline.taskset.engine import Crew, RunShards
+from sightline.taskset.leaks import check_recordings
 from sightline.taskset.pool import run_shards
-from sightline.taskset.shards import ShardJob
+from sightline.taskset.registry import held_out
+from sightline.taskset.shards import ShardJob, end_attempts
 from sightline.taskset.splits import check_pictures, check_scenes
 from sightline.taskset.store import Manifest
 from sightline.taskset.units import Options, list_splits, open_units
@@ -36,7 +39,8 @@ Progress = Callable[[str, int, int], None]  # split, scenes done, scenes in all
 
 
 class BuildRequest(Record):
-    """What to build. `tasks` are names of `sightline.tasks.TASKS` or `VARIANTS`."""
+    """What to build. `tasks` are names of `sightline.tasks.TASKS`, `VARIANTS` or `CLIP_TASKS`; `leaks` is a registry file: a split
+    for training that holds a recording held out there is refused, or built without that recording (`drop_leaks`)."""
 
     reader: str
     root: str
@@ -44,6 +48,8 @@ class BuildRequest(Record):
     tasks: tuple[str, ...]
     options: Options
     allow_shared_scenes: bool = False
+    leaks: str | None = None
+    drop_leaks: bool = False
 
 
 class Plan(Record):
@@ -64,23 +70,37 @@ class Built(Record):
     existed: bool = False
 
 
-def build(request: BuildRequest, out: Path, *, workers: int = 1, on_progress: Progress | None = None) -> list[Built]:
+def build(
+    request: BuildRequest,
+    out: Path,
+    *,
+    workers: int | None = 1,
+    engine: RunShards = run_shards,
+    on_progress: Progress | None = None,
+) -> list[Built]:
     """Build every task set of the request below `out`; what is complete already is left as it is.
+
+    `workers` is None for as many as there are processors; `engine` comes from `engine.open_engine`.
 
     Raises:
         FileNotFoundError, InputError: bad root, a leak between splits, other options than those of an earlier build, a changed
             source.
     """
     root = Path(request.root)
+    if request.drop_leaks and request.leaks is None:
+        raise InputError("--drop-leaks needs --leaks REGISTRY: which recordings are held out.")
     if not request.allow_shared_scenes:
         present = list_splits(request.reader, root)
         check_scenes({split: open_units(request.reader, root, split, request.options).ids() for split in present})
     with only_writer(out):
-        staged = [_stage(request, out, split, workers=workers, on_progress=on_progress) for split in request.splits]
+        crew = Crew(engine, workers)
+        staged = [_stage(request, out, split, crew=crew, on_progress=on_progress) for split in request.splits]
         new = [part for split in staged for part in split if not part.existed]
         if not request.allow_shared_scenes:
             finished = [path.parent for path in sorted(out.glob("*/index.parquet"))]
-            check_pictures([*finished, *(_set_folder(out, part.manifest) for part in new)])
+            sets = [*finished, *(_set_folder(out, part.manifest) for part in new)]
+            check_pictures(sets)
+            check_recordings(sets, registry=Path(request.leaks) if request.leaks else None)
         parts = [part for split in staged for part in split]
         if not any(part.manifest.num_examples for part in parts):
             raise InputError(f"{root}: no example could be built. {_why_empty(parts)}")
@@ -95,7 +115,7 @@ def _why_empty(parts: list[Built]) -> str:
     return f"Dropped: {named}. The ledgers are in {Path(parts[0].path).parent}/.building-*/*/set/ledger.jsonl."
 
 
-def _stage(request: BuildRequest, out: Path, split: str, *, workers: int, on_progress: Progress | None) -> list[Built]:
+def _stage(request: BuildRequest, out: Path, split: str, *, crew: Crew, on_progress: Progress | None) -> list[Built]:
     """Bring one split to complete task sets, still in staging."""
     started = time.time()
     units = open_units(request.reader, Path(request.root), split, request.options)
@@ -108,9 +128,15 @@ def _stage(request: BuildRequest, out: Path, split: str, *, workers: int, on_pro
         staging = out / f".building-{split}"
         plan = _open_staging(staging, plan)
         job = ShardJob(
-            reader=request.reader, root=request.root, split=split, tasks=plan.tasks, options=request.options, staging=str(staging)
+            reader=request.reader,
+            root=request.root,
+            split=split,
+            tasks=plan.tasks,
+            options=request.options,
+            staging=str(staging),
+            dropped_leaks=request.leaks if _drops_leaks(request, split) else None,
         )
-        _build_shards(job, len(units), workers=workers, on_progress=on_progress)
+        _build_shards(job, len(units), crew=crew, on_progress=on_progress)
     built = []
     for task in request.tasks:
         path = out / f"{task}-{split}"
@@ -126,19 +152,32 @@ def _stage(request: BuildRequest, out: Path, split: str, *, workers: int, on_pro
                 source_fingerprint=source,
                 roots={"data": str(Path(request.root).resolve())},
             )
-            timing = {"built_in_s": round(time.time() - started, 3), "workers": workers}
+            timing = {"built_in_s": round(time.time() - started, 3), "workers": crew.workers}
             write_json(_set_folder(out, found) / "timing.json", timing)
         built.append(Built(path=str(path), manifest=found, existed=existed))
     return built
 
 
 def _recipe(request: BuildRequest, split: str) -> dict[str, Any]:
-    return {
+    recipe = {
         "reader": request.reader,
         "split": split,
-        "options": msgspec.to_builtins(msgspec.structs.asdict(request.options)),
+        "options": _spelt_out(request.options),
         "allow_shared_scenes": request.allow_shared_scenes,
     }
+    if _drops_leaks(request, split):
+        recipe["leaks_dropped"] = hashlib.sha256(Path(request.leaks or "").read_bytes()).hexdigest()[:32]
+    return recipe
+
+
+def _drops_leaks(request: BuildRequest, split: str) -> bool:
+    return request.drop_leaks and request.leaks is not None and not held_out(split)
+
+
+def _spelt_out(options: Record) -> dict[str, Any]:
+    """Every option with its value, those with their default value too, also of options in options."""
+    values = msgspec.structs.asdict(options)
+    return {name: _spelt_out(value) if isinstance(value, Record) else msgspec.to_builtins(value) for name, value in values.items()}
 
 
 def fingerprint_source(paths: Sequence[Path]) -> tuple[str, str]:
@@ -209,7 +248,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {flat_old.get(name)} there, {flat_new.get(name)} now" for name in names)
 
 
-def _build_shards(job: ShardJob, num_scenes: int, *, workers: int, on_progress: Progress | None) -> None:
+def _build_shards(job: ShardJob, num_scenes: int, *, crew: Crew, on_progress: Progress | None) -> None:
     size = min(MAX_SCENES_PER_SHARD, max(1, -(-num_scenes // MAX_SHARDS)))
     bounds = [(first, min(first + size, num_scenes)) for first in range(0, num_scenes, size)]
     done = 0
@@ -221,7 +260,9 @@ def _build_shards(job: ShardJob, num_scenes: int, *, workers: int, on_progress: 
             todo.append((shard, first, last))
     report = on_progress or (lambda *_: None)
     report(job.split, done, num_scenes)
-    for finished in run_shards(job, todo, workers):
+    for task in job.tasks:
+        end_attempts(Path(job.staging) / task)
+    for finished in crew.run(job, todo, crew.workers):
         done += finished.scenes
         report(job.split, done, num_scenes)
 
