@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sightline.datasets import CLIP_READERS, ClipFormat, ClipReader
 from sightline.datasets.mose import Mose
 from sightline.errors import InputError
 from sightline.tasks.clips import SeenClip
 from sightline.types import ClipFrame
+from tests.davis_tree import HEIGHT, WIDTH
 from tests.video_tree import write_frames
 
 SQUARE = (4, 4, 14, 14)
@@ -65,6 +67,14 @@ def test_frame_numbers_with_gaps_are_told(tmp_path: Path) -> None:
     assert [(entry.reason, entry.detail) for entry in clip.problems] == [
         ("frame_gap", "1 of 3 steps between frame numbers are not 1: 00002 to 00007")
     ]
+
+
+def test_labels_saved_in_colours_leave_the_object_unknown(tmp_path: Path) -> None:
+    path = write_mose(tmp_path) / "train" / "Annotations" / "0a1b2c3d" / "00001.png"
+    Image.new("RGB", (WIDTH, HEIGHT)).save(path)
+    seen = SeenClip(Mose(tmp_path, "train")[0], tmp_path)
+    assert [entry.reason for entry in seen.ledger] == ["unreadable"]
+    assert [track.known for track in seen.tracks] == [(True, False, True)]
 
 
 def test_a_root_without_splits_is_one_split(tmp_path: Path) -> None:

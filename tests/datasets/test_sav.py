@@ -1,5 +1,6 @@
 """The SA-V readers on tiny trees in the true layout, and on the real sample."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,17 @@ def test_a_broken_file_is_a_clip_without_frames_and_says_why(tmp_path: Path) -> 
     assert [clip.problems[0].reason for clip in clips] == ["unreadable", "bad_annotation", "bad_annotation"]
     assert "of video 'sav_000003'" in clips[1].problems[0].detail
     assert "rows of [1, 2] objects" in clips[2].problems[0].detail
+
+
+def test_codes_that_cannot_be_masks_of_these_frames_leave_the_object_unknown(tmp_path: Path) -> None:
+    path = write_masklets(tmp_path, "sav_000002", [[MAN], [MAN], [MAN]])
+    value = json.loads(path.read_text())
+    value["masklet"][0][0]["counts"] = "1"  # one run of one pixel, not 48 * 32
+    value["masklet"][1][0]["size"] = [10**6, 10**6]
+    write_json(path, value)
+    seen = SeenClip(Sav(tmp_path, "train")[0], tmp_path)
+    assert [entry.reason for entry in seen.ledger if entry.unit != "sav_000002"] == ["bad_mask", "size_mismatch"]
+    assert [track.known for track in seen.tracks] == [(False, False, True)]
 
 
 @pytest.mark.parametrize("place", ["sav_val", "sav_val/sav_val"])

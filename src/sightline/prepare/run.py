@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import cv2
 import msgspec
@@ -135,7 +135,7 @@ def prepare(  # noqa: PLR0913 - the work, where from, where to, and how
         for folder in (out, out / ".done"):
             remove_temporaries(folder)
         report(len(jobs) - len(todo), len(jobs))
-        for count, _ in enumerate(_run(todo, workers), start=len(jobs) - len(todo) + 1):
+        for count, _ in enumerate(run_jobs(todo, workers), start=len(jobs) - len(todo) + 1):
             report(count, len(jobs))
         done = [read_json(path, Done) for path in sorted((out / ".done").glob("*.json"))]
         encoder = msgspec.json.Encoder()
@@ -184,7 +184,19 @@ class _Job:
         write_json(self.done_path, Done(unit_id=self.unit.unit_id, place=self.place, sources=sources, outcome=outcome))
 
 
-def _run(jobs: list[_Job], workers: int) -> Iterator[None]:
+@runtime_checkable
+class Job(Protocol):
+    """Work that can be sent to another process; nothing is left of it if it is killed."""
+
+    def run(self) -> None: ...
+
+
+def run_jobs(jobs: Sequence[Job], workers: int) -> Iterator[None]:
+    """Run all jobs, giving back control after each; in order if there is one worker.
+
+    Raises:
+        InputError: a worker process died; and whatever a job raises.
+    """
     if workers <= 1 or len(jobs) <= 1:
         for job in jobs:
             yield job.run()

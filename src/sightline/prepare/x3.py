@@ -123,23 +123,40 @@ def _prepare_clip(content: bytes, root: Path, out: Path, place: str, *, options:
         return Outcome(ledger=tuple(ledger))
     counts = []
     with scene_folder(out, place) as folder:
-        for label in sorted({label for frame in frames for label in frame.areas} - {VOID}):
-            chosen = choose_views(frames, label, views=options.views, min_area=options.min_area)
+        for label in _labels(clip, frames):
+            known = _known(clip, frames, label)
+            chosen = choose_views(known, label, views=options.views, min_area=options.min_area)
             if chosen:
                 maker = _ObjectMaker(clip, root, folder, label, options, seed, ledger)
                 maker.write(chosen)
                 counts.append(len(chosen))
             else:
-                ledger.append(_too_rarely_seen(clip, label, frames, options))
+                ledger.append(_too_rarely_seen(clip, label, known, options))
     if not counts and not any(frame.areas for frame in frames):
         ledger.append(LedgerEntry(unit=clip.clip_id, reason="no_objects", detail=f"no label in any of {len(frames)} frames"))
     return Outcome(num_objects=len(counts), num_views=sum(counts), ledger=tuple(ledger))
 
 
+def _labels(clip: Clip, frames: Sequence[SurveyedFrame]) -> list[int]:
+    """The objects: those that the data set lists, or where it lists none every label that some frame shows."""
+    listed = {track.label for track in clip.tracks}
+    return sorted(label for label in {label for frame in frames for label in frame.areas} - {VOID} if not listed or label in listed)
+
+
+def _name(clip: Clip, label: int) -> str | None:
+    return next((track.category for track in clip.tracks if track.label == label), clip.categories.get(label))
+
+
+def _known(clip: Clip, frames: Sequence[SurveyedFrame], label: int) -> list[SurveyedFrame]:
+    """The frames in which the annotation says whether the object is there; in others its missing pixels are no absence."""
+    annotated = next((track.annotated for track in clip.tracks if track.label == label), None)
+    return [frame for frame in frames if annotated is None or frame.time in annotated]
+
+
 def _too_rarely_seen(clip: Clip, label: int, frames: Sequence[SurveyedFrame], options: ClipOptions) -> LedgerEntry:
     unit = f"{clip.clip_id}/uid_{label}"
     there = [frame for frame in frames if label in frame.areas]
-    largest = max(frame.share(label) for frame in there)
+    largest = max((frame.share(label) for frame in there), default=0.0)
     if len(there) == 1:
         detail = f"it is in frame {there[0].frame.frame_id} only; views need at least two"
         return LedgerEntry(unit=unit, reason="object_in_one_frame", detail=detail)
@@ -179,7 +196,7 @@ class _ObjectMaker:
                     scene_id=self.clip.clip_id,
                     uid=uid,
                     view_id=view_id,
-                    label=self.clip.categories.get(self.label),
+                    label=_name(self.clip, self.label),
                     size=(surveyed.width, surveyed.height),
                     box=frame.boxes_full.get(self.label),
                     place=self.folder.place,
