@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-ALL = ("build_pairs", "score_many", "report_large", "endpoint", "report_filter", "serve", "jf", "boxes", "sam2_propagate")
+ALL = ("build_pairs", "score_many", "report_large", "endpoint", "report_filter", "serve", "jf", "boxes", "sam2_propagate", "scale")
 
 if __name__ == "__main__":
     unknown = [name for name in sys.argv[1:] if name not in ALL]

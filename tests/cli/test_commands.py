@@ -119,7 +119,7 @@ def wrong_commands(tmp_path: Path) -> dict[str, list[str]]:
         "not a complete task set": ["predict", str(tmp_path / "empty"), "--model", "center", "--out", out],
         "Did you mean 'center'": ["predict", str(tmp_path / "tasks/t2b-train"), "--model", "centre", "--out", out],
         "is not a run": ["score", str(tmp_path / "empty")],
-        "no reader is called": ["check-data", "coco", root],
+        "no reader is called": ["check-data", "cocoa", root],
         "no example 'x'": ["show", str(tmp_path / "tasks/t2b-train"), "x"],
         "no dialect is called": ["show", str(tmp_path / "tasks/t2b-train"), "t2b/hall/uid_1/01_000010", "--dialect", "qwen"],
     }

@@ -86,6 +86,7 @@ def test_a_link_out_of_the_root_is_refused_and_a_gap_in_the_numbers_is_a_note(tm
         next((root / folder / "480p/duel").glob("00003.*")).unlink()
     found = lint_clips("davis", root, workers=1)
     assert [entry.reason for entry in found.notes] == ["frame_gap"]
+    assert [entry.reason for entry in found.problems] == ["path_leaves_root"]
 
 
 def test_a_damaged_middle_is_found_by_decoding_only(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def check_data(
     full: Annotated[
         bool, typer.Option("--full", help="Of clips: decode all label and mask pictures, not only those in doubt.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes for clips; default: one a processor.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes for clips; default: as many as pay.")] = None,
     json: Json = False,
 ) -> None:
     """Read a data set and report what is wrong with it. Exit code 1 if anything is; notes alone do not count."""

@@ -140,9 +140,7 @@ def _stage(request: BuildRequest, out: Path, split: str, *, crew: Crew, on_progr
     built = []
     for task in request.tasks:
         path = out / f"{task}-{split}"
-        found = complete[task]
-        existed = found is not None
-        if found is None:
+        if (found := complete[task]) is None:
             found = assemble(
                 out / f".building-{split}" / task,
                 path.name,
@@ -152,9 +150,9 @@ def _stage(request: BuildRequest, out: Path, split: str, *, crew: Crew, on_progr
                 source_fingerprint=source,
                 roots={"data": str(Path(request.root).resolve())},
             )
-            timing = {"built_in_s": round(time.time() - started, 3), "workers": crew.workers}
-            write_json(_set_folder(out, found) / "timing.json", timing)
-        built.append(Built(path=str(path), manifest=found, existed=existed))
+            built_in_s = round(time.time() - started, 3)
+            write_json(_set_folder(out, found) / "timing.json", {"built_in_s": built_in_s, "workers": crew.workers})
+        built.append(Built(path=str(path), manifest=found, existed=complete[task] is not None))
     return built
 
 

@@ -15,11 +15,15 @@ from sightline.types import DepthRef, LedgerEntry, Record
 
 
 class Lint(Record):
-    """What was found: numbers per split, problems in reading order, and the leak between splits if there is one."""
+    """What was found: numbers per split, problems in reading order, and the leak between splits if there is one.
+
+    `notes` are things to know that are no mistakes (clips only).
+    """
 
     counts: dict[str, dict[str, int]]
     problems: tuple[LedgerEntry, ...]
     leak: str | None = None
+    notes: tuple[LedgerEntry, ...] = ()
 
 
 def lint(reader_name: str, root: Path, *, on_progress: Callable[[str, int, int], None] | None = None) -> Lint:

@@ -5,25 +5,23 @@ A module of its own because each worker imports it first: what only the whole bu
 
 import multiprocessing
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
 
 from sightline.errors import InputError
+from sightline.taskset.engine import Bounds
 from sightline.taskset.shards import ShardBuilder, ShardDone, ShardJob
-
-Bounds = tuple[int, int, int]
-"""A shard's number, its first unit and the one after its last."""
+from sightline.taskset.worker_process import settle_worker
 
 
-def run_shards(job: ShardJob, todo: Sequence[Bounds], workers: int) -> Iterator[ShardDone]:
+def run_shards(job: ShardJob, todo: Sequence[Bounds], workers: int | None) -> Iterator[ShardDone]:
     """Build shards, in this process if one worker is enough; they are given in the order in which they are finished.
 
     Raises:
         InputError: a worker died.
     """
+    workers = workers or os.cpu_count() or 1
     if workers <= 1 or len(todo) <= 1:
         builder = ShardBuilder(job)
         yield from (builder.build(*bounds) for bounds in todo)
@@ -46,12 +44,10 @@ _builder: ShardBuilder
 
 
 def _start_worker(job: ShardJob) -> None:
-    """Open the reader once a process, and end with the parent however it ends."""
+    """Open the reader once a process."""
     global _builder  # noqa: PLW0603 - one builder a worker process, as the pool's initialiser must leave it somewhere
+    settle_worker()
     _builder = ShardBuilder(job)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _build_in_worker(shard: int, first: int, last: int) -> ShardDone:

@@ -3,13 +3,17 @@
 In the staging folder of a build, for every task:
 
     {task}/set/examples-00003.jsonl, {task}/set/media/...      already where the task set will have them
-    {task}/parts/00003.masks.jsonl, {task}/parts/00003.ledger.jsonl
+    {task}/parts/00003.masks.jsonl, {task}/parts/00003.ledger.jsonl, {task}/parts/00003.sources.jsonl
+    {task}/attempts/00003.4711.5e0c71aa/                       what a worker is writing
     done/00003.json                                            written last: the shard is complete
 
 A shard without its `done` record is built again from nothing; the same names get the same bytes.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,16 +22,21 @@ from typing import BinaryIO
 import msgspec
 
 from sightline.files import inside, sync_path, write_json
+from sightline.tasks.crossview import Outcome
 from sightline.tasks.pictures import Studio
+from sightline.taskset.leaks import registered_as_held_out
+from sightline.taskset.registry import Sighting
 from sightline.taskset.store import StoredMask
 from sightline.taskset.units import Options, Unit, open_units
 from sightline.types import Example, LedgerEntry, MaskRle, Record
 
 SYNCS_AT_A_TIME = 8
+ATTEMPTS = "attempts"
+PARTS = ("masks", "ledger", "sources")
 
 
 class ShardJob(Record):
-    """Everything a worker needs, as plain values."""
+    """Everything a worker needs, as plain values. `dropped_leaks` is a registry whose held-out recordings are left out."""
 
     reader: str
     root: str
@@ -35,6 +44,7 @@ class ShardJob(Record):
     tasks: tuple[str, ...]
     options: Options
     staging: str
+    dropped_leaks: str | None = None
 
 
 class ShardDone(Record):
@@ -52,6 +62,7 @@ class ShardBuilder:
         self.job = job
         self.staging = Path(job.staging)
         self.units = open_units(job.reader, Path(job.root), job.split, job.options)
+        self._held_out = registered_as_held_out(Path(job.dropped_leaks)) if job.dropped_leaks else None
 
     def build(self, shard: int, first: int, last: int) -> ShardDone:
         """Build shard number `shard` from units `first` to `last` - 1 and record it as done."""
@@ -59,31 +70,52 @@ class ShardBuilder:
         with ExitStack() as stack:
             writers = {task: stack.enter_context(TaskWriter(self.staging / task, shard)) for task in self.job.tasks}
             for index in range(first, last):
-                unit = self.units[index]
+                unit = self._without_leak(self.units[index])
                 for task, writer in writers.items():
                     examples[task] += writer.take(unit, task)
         done = ShardDone(shard=shard, scenes=last - first, examples=examples)
         write_json(self.staging / "done" / f"{shard:05d}.json", done)
         return done
 
+    def _without_leak(self, unit: Unit) -> Unit:
+        """The unit, or in the place of one that is tested on elsewhere one that gives nothing but its entry of the ledger."""
+        if self._held_out is None or unit.recording is None:
+            return unit
+        seen = unit.recording
+        here = Sighting(video_id=seen.video_id, dataset=self.job.reader, split=self.job.split, first_frame=seen.first_frame)
+        leaks = self._held_out.find([here])
+        return LeftOut(LedgerEntry(unit=seen.group, reason="leak", detail=str(leaks[0])), unit) if leaks else unit
+
+
+class LeftOut:
+    """A unit of which nothing is built."""
+
+    recording = None
+
+    def __init__(self, entry: LedgerEntry, unit: Unit) -> None:
+        self.ledger = (*unit.ledger, entry)
+        self.studio = unit.studio
+        self.masks: dict[str, MaskRle] = {}
+
+    def outcomes(self, task: str) -> Iterator[Outcome]:  # noqa: ARG002 - as every unit
+        return iter(())
+
 
 class TaskWriter:
-    """The open files of one shard of one task; everything is on disk when it closes without an error."""
+    """The files of one shard of one task, written in a folder of this attempt and moved to their places when it closes without an
+    error. A worker that was given up for dead but lives on cannot damage what another one has finished in its stead: it replaces
+    whole files by the same bytes, or fails because its folder is gone."""
 
     def __init__(self, folder: Path, shard: int) -> None:
         self.media = folder / "set" / "media"
-        parts = folder / "parts"
-        for path in (self.media, parts):
-            path.mkdir(parents=True, exist_ok=True)
-        self.files: dict[str, BinaryIO] = {
-            "examples": (folder / "set" / f"examples-{shard:05d}.jsonl").open("wb"),
-            "masks": (parts / f"{shard:05d}.masks.jsonl").open("wb"),
-            "ledger": (parts / f"{shard:05d}.ledger.jsonl").open("wb"),
-        }
+        self.attempt = folder / ATTEMPTS / f"{shard:05d}.{os.getpid()}.{secrets.token_hex(4)}"
+        self.attempt.mkdir(parents=True)
+        self.places = {self.attempt / "examples": folder / "set" / f"examples-{shard:05d}.jsonl"}
+        self.places |= {self.attempt / kind: folder / "parts" / f"{shard:05d}.{kind}.jsonl" for kind in PARTS}
+        self.files: dict[str, BinaryIO] = {path.name: path.open("wb") for path in self.places}
         self.encoder = msgspec.json.Encoder()
         self.seen_masks: set[str] = set()
         self.seen_media: set[str] = set()
-        self.folders: set[Path] = set()
 
     def __enter__(self) -> "TaskWriter":
         return self
@@ -92,8 +124,14 @@ class TaskWriter:
         for file in self.files.values():
             file.close()
         if raised[0] is None:
-            media = (self.media / path for path in self.seen_media)
-            _sync_all([*(Path(file.name) for file in self.files.values()), *media, *self.folders])
+            folders = {self.media, *(place.parent for place in self.places.values())}
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            _sync_all(list(self.places))
+            for written, place in self.places.items():
+                written.replace(place)
+            _sync_all(list(folders))
+        shutil.rmtree(self.attempt)
 
     def take(self, unit: Unit, task: str) -> int:
         """Write all that a task makes of a unit; returns the number of examples."""
@@ -106,6 +144,8 @@ class TaskWriter:
             else:
                 self.keep(outcome, unit.masks, unit.studio)
                 count += 1
+        if count and unit.recording is not None:
+            self._line("sources", unit.recording)
         return count
 
     def drop(self, entry: LedgerEntry) -> None:
@@ -120,16 +160,23 @@ class TaskWriter:
                 self._line("masks", StoredMask(id=name, rle=rles[name] if name in rles else studio.made_masks[name]))
         for image in question.images:
             if image.root == "media" and image.path not in self.seen_media:
+                written = self.attempt / f"media-{len(self.seen_media)}"
                 self.seen_media.add(image.path)
-                path = inside(self.media, image.path)
-                if path.parent not in self.folders:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    self.folders.add(path.parent)
-                path.write_bytes(studio.encoded(image))
+                self.places[written] = inside(self.media, image.path)
+                written.write_bytes(studio.encoded(image))
         self._line("examples", example)
 
     def _line(self, kind: str, record: Record) -> None:
         self.files[kind].write(self.encoder.encode(record) + b"\n")
+
+
+def end_attempts(folder: Path) -> None:
+    """Take from earlier attempts below a task's staging folder, dead or alive, what they have not finished."""
+    attempts = folder / ATTEMPTS
+    if attempts.exists():
+        ended = attempts.with_name(f"{ATTEMPTS}-{secrets.token_hex(4)}")
+        attempts.rename(ended)  # first, so that one who lives on cannot add to what is being deleted
+        shutil.rmtree(ended)
 
 
 def _sync_all(paths: Sequence[Path]) -> None:

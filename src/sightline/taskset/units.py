@@ -18,6 +18,7 @@ from sightline.tasks.footage import ClipOptions
 from sightline.tasks.pictures import Studio
 from sightline.tasks.questions import QuestionOptions, Source, pose
 from sightline.tasks.seen import SeenScene, see_scene
+from sightline.taskset.recordings import Recording, see_recording
 from sightline.types import Inquiry, LedgerEntry, MaskRle, Scene
 
 SCENES_KEPT = 64
@@ -41,6 +42,11 @@ class Unit(Protocol):
 
     @property
     def masks(self) -> Mapping[str, MaskRle]: ...
+
+    @property
+    def recording(self) -> Recording | None:
+        """What a clip was filmed from; None of scenes and questions, which the leak check knows by their pictures alone."""
+        ...
 
     def outcomes(self, task: str) -> Iterator[Outcome]:
         """The examples of one task, and what it had to drop."""
@@ -130,6 +136,8 @@ class _Scenes:
 
 
 class _SceneUnit:
+    recording = None
+
     def __init__(self, seen: SeenScene, studio: Studio, options: CrossViewOptions) -> None:
         self.ledger = seen.ledger
         self.studio = studio
@@ -146,6 +154,7 @@ class _Clips:
     """Clips of a video or referring reader."""
 
     def __init__(self, reader: str, root: Path, split: str, options: ClipOptions) -> None:
+        self._name = reader
         self._reader = CLIP_READERS[reader][0]()(root, split)
         self._options = options
 
@@ -153,7 +162,7 @@ class _Clips:
         return len(self._reader)
 
     def __getitem__(self, index: int) -> "_ClipUnit":
-        return _ClipUnit(SeenClip(self._reader[index], self._reader.root), self._options)
+        return _ClipUnit(SeenClip(self._reader[index], self._reader.root), self._options, reader=self._name)
 
     def ids(self) -> list[str]:
         return self._reader.clip_ids()
@@ -163,9 +172,10 @@ class _Clips:
 
 
 class _ClipUnit:
-    def __init__(self, seen: SeenClip, options: ClipOptions) -> None:
-        self.ledger = seen.ledger
+    def __init__(self, seen: SeenClip, options: ClipOptions, *, reader: str) -> None:
         self.studio = Studio(seen.root)
+        self.recording, unhashed = see_recording(seen.clip, self.studio, reader=reader)
+        self.ledger = (*seen.ledger, *((unhashed,) if unhashed else ()))
         self.masks: dict[str, MaskRle] = {}
         self._seen, self._options = seen, options
 
@@ -195,6 +205,8 @@ class _Questions:
 
 
 class _QuestionUnit:
+    recording = None
+
     def __init__(self, found: Sequence[Inquiry | LedgerEntry], studio: Studio, source: Source, options: QuestionOptions) -> None:
         self.studio = studio
         self.masks: dict[str, MaskRle] = {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -50,6 +51,7 @@ def assemble(
     remove_temporaries(folder)
     kept = _write_index(folder)
     _write_masks(staging / "parts", folder)
+    _write_sources(staging / "parts", folder)
     dropped, altered = _write_ledger(staging / "parts", folder)
     write_json(folder / "roots.json", roots)
     files = {path.name: _digest(path) for path in sorted([*folder.glob("*.jsonl"), folder / "index.parquet"])}
@@ -124,18 +126,40 @@ def _row(example: Example, shard: int, offset: int, *, length: int) -> dict[str,
 
 
 def _write_masks(parts: Path, folder: Path) -> None:
+    """Each mask once, where it stood first. Kept in memory: 8 bytes a mask, and the ids of those that stand in several shards."""
     decoder = msgspec.json.Decoder(StoredMask)
-    seen: set[bytes] = set()
+    keys = np.fromiter((_key(decoder.decode(line).id) for line in _lines(parts, "masks")), np.uint64)
+    keys.sort()
+    again = set(np.unique(keys[1:][keys[1:] == keys[:-1]]).tolist())
+    del keys
+    seen: set[str] = set()
 
     def lines() -> Iterator[bytes]:
         for line in _lines(parts, "masks"):
-            key = bytes.fromhex(decoder.decode(line).id)
-            if key not in seen:
-                seen.add(key)
+            name = decoder.decode(line).id
+            if _key(name) not in again:
+                yield line
+            elif name not in seen:
+                seen.add(name)
                 yield line
 
     with whole_file(folder / "masks-00000.jsonl") as file:
         file.writelines(lines())
+
+
+def _key(mask: str) -> int:
+    """The first 64 bits of a mask's hash."""
+    return int(mask[:16], 16)
+
+
+def _write_sources(parts: Path, folder: Path) -> None:
+    """The recordings of the clips, none of scenes and questions."""
+    lines = _lines(parts, "sources")
+    first = next(lines, None)
+    if first is not None:
+        with whole_file(folder / "sources.jsonl") as file:
+            file.write(first)
+            file.writelines(lines)
 
 
 def _write_ledger(parts: Path, folder: Path) -> tuple[Counter[str], Counter[str]]:
