@@ -213,3 +213,30 @@ def test_every_breakdown_is_a_table_of_every_model(make_example, write_taskset, 
     assert claims["not-visible: N1"]["absent"] == "–"
     for table in tables.values():
         assert all(len(row.cells) == len(table.columns) == len(table.labels) for row in table.rows)
+
+
+def write_values(folder: Path, values: Sequence[tuple[str, float | None]]) -> Path:
+    """A run whose scores have an overlap and a J of the given size (None: neither), and pixels that nobody averages."""
+    write_run(folder, [(group, True, True) for group, _ in values])
+    scores = [msgspec.json.decode(line, type=Score) for line in (folder / "scores.jsonl").read_bytes().splitlines()]
+    changed = (
+        score if value is None else msgspec.structs.replace(score, iou=value, values={"j": value, "union_px": 9.0})
+        for score, (_, value) in zip(scores, values, strict=True)
+    )
+    (folder / "scores.jsonl").write_bytes(b"".join(msgspec.json.encode(score) + b"\n" for score in changed))
+    return folder
+
+
+def test_measurements_are_compared_by_their_means_on_the_examples_that_both_have_them_of(tmp_path):
+    a = write_values(tmp_path / "a", [("x", 0.8), ("x", 0.4), ("y", 0.5), ("y", None)])
+    b = write_values(tmp_path / "b", [("x", 0.2), ("x", 0.2), ("y", 0.9), ("y", 0.1)])
+    found = compare(a, b)
+    assert set(found.means) == {"iou", "j"}
+    j = found.means["j"]
+    assert (j.n, j.num_groups) == (3, 2)
+    assert (j.a, j.b) == (pytest.approx(1.7 / 3), pytest.approx(1.3 / 3))
+    assert j.difference.value == pytest.approx(0.4 / 3)
+    # one group drawn twice: x is 0.4 apart on average, y -0.4
+    assert (j.difference.low, j.difference.high) == (pytest.approx(-0.4), pytest.approx(0.4))
+    row = next(row for row in comparison_table(found).rows if row.model == "j")
+    assert row.cells[:3] == ("56.7", "43.3", "13.3 [-40.0, 40.0] (3)")

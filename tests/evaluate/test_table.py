@@ -2,12 +2,13 @@ import msgspec
 import pytest
 
 from sightline.evaluate.metrics import Metric
+from sightline.evaluate.outcomes import OUTCOMES
 from sightline.evaluate.predict import predict
-from sightline.evaluate.score import OUTCOMES, score_run
+from sightline.evaluate.score import score_run
 from sightline.evaluate.summary import HEADLINE, summarise
 from sightline.evaluate.table import LABELS, format_metric, tables
 from sightline.models import get_model
-from sightline.tasks import TASKS, VARIANTS
+from sightline.tasks import CLIP_TASKS, TASKS, VARIANTS
 from sightline.tasks.questions import QUESTION_TASKS
 
 
@@ -25,7 +26,7 @@ def test_a_cell_says_value_interval_and_number(name, metric, text):
 
 
 def test_every_task_has_a_headline_with_labels_and_a_scoring_rule():
-    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS | VARIANTS) | set(QUESTION_TASKS)
+    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS | VARIANTS | CLIP_TASKS) | set(QUESTION_TASKS)
     assert {name for names in HEADLINE.values() for name in names} <= set(LABELS)
 
 

@@ -2,14 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from tests.report.conftest import World
+    from tests.report.world import World
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -61,9 +61,13 @@ class Page:
         return self.browser.execute_script(script, *arguments)
 
     def until(self, script: str):
+        return self.wait(lambda: self.run(script))
+
+    def wait(self, happened: Callable[[], object]):
+        """What `happened` returns once that is true."""
         from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
 
-        return WebDriverWait(self.browser, 15, poll_frequency=0.02).until(lambda _: self.run(script))
+        return WebDriverWait(self.browser, 15, poll_frequency=0.02).until(lambda _: happened())
 
     def go(self, fragment: str) -> None:
         self.run("location.hash = arguments[0]", fragment)

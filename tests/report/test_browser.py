@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 from sightline.report.links import gallery_url
 from tests.report.chromium import Page
-from tests.report.conftest import NUM_EXAMPLES, World, conditions_of, meets, tell_world
+from tests.report.told import conditions_of, meets, tell_world
+from tests.report.world import NUM_EXAMPLES, World
 
 
 def test_every_number_of_the_tables_and_every_bar_opens_exactly_the_examples_it_counts(page: Page, world: World):

@@ -11,8 +11,8 @@ from PIL import Image
 
 from sightline.evaluate.score import open_taskset
 from sightline.report.depths import DepthPictures, depth_ends, paint_depth
-from tests.report.conftest import HEIGHT, WIDTH, World
 from tests.report.test_write import read_data
+from tests.report.world import HEIGHT, WIDTH, World
 
 
 def test_near_is_dark_blue_far_is_yellow_and_no_depth_is_clear():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sightline.evaluate.predict import predict
+from sightline.evaluate.run import read_scores
 from sightline.evaluate.score import score_run
 from sightline.evaluate.summary import summarise
 from sightline.models import get_model
@@ -13,7 +14,7 @@ from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
 from tests.report.chromium import Page
-from tests.report.conftest import HOSTILE, NUM_EXAMPLES, World, write_run
+from tests.report.world import HOSTILE, NUM_EXAMPLES, World, write_run
 from tests.x3_tree import write_tree
 
 
@@ -79,7 +80,7 @@ def test_a_concatenated_picture_shows_its_seam(page: Page):
 
 def test_a_number_out_of_the_picture_is_drawn_at_its_edge(browser, world: World, tmp_path: Path):
     run = write_run(tmp_path / "run", world.root / "multi", "far", ["[(9999, 9999)]"] * NUM_EXAMPLES, dialect="qwen25")
-    page = Page(browser, write_report([run], tmp_path / "report", max_examples=3)).open()
+    page = Page(browser, write_report([run], tmp_path / "report", max_examples=3)).open("#truth=visible")
     page.until("return document.querySelector('#grid .mark.outside')")
     assert page.run("const { left, top } = document.querySelector('#grid .mark.outside').style; return [left, top]") == ["100%"] * 2
 
@@ -130,7 +131,8 @@ def test_a_predicted_mask_is_laid_against_the_true_one(browser, tmp_path: Path):
     predict(TaskSet(Path(built.path)), get_model("difference"), run)
     score_run(run)
     summarise(run)
-    page = Page(browser, write_report([run], tmp_path / "report")).open()
+    page = Page(browser, write_report([run], tmp_path / "report")).open("#truth=visible")
+    page.until("return document.querySelector('#grid path.mask')")
     assert page.run("return document.querySelectorAll('#grid g.agreement').length") == 0
     page.run("document.querySelector('.overlays input[name=agreement]').click()")
     page.until("return document.querySelector('#grid g.agreement')")
@@ -138,6 +140,13 @@ def test_a_predicted_mask_is_laid_against_the_true_one(browser, tmp_path: Path):
         "const svg = document.querySelector('#grid g.agreement').closest('svg');"
         "return [...svg.querySelectorAll('g.agreement')].map((part) => [part.classList[1], getComputedStyle(part.firstChild).fill])"
     )
+    overlaps = page.run(
+        "const cards = [...document.querySelectorAll('#grid .card')];"
+        "return cards.map((card) => [card.title, card.querySelector('.overlap').textContent])"
+    )
+    iou = {score.id: score.iou for score in read_scores(run)}
+    assert overlaps
+    assert [words for _, words in overlaps] == [f"A IoU {iou[name]:.2f}" for name, _ in overlaps]
     assert parts == [["both", "rgb(0, 158, 115)"], ["only-predicted", "rgb(213, 94, 0)"], ["only-true", "rgb(0, 114, 178)"]]
     assert page.complaints() == []
 

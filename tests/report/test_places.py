@@ -16,7 +16,8 @@ from sightline.report.tables import SummarisedRun
 from sightline.report.tally import Tally, cell_name, truth_cell
 from sightline.report.write import write_report
 from sightline.types import Boxes, NotVisible, Points
-from tests.report.conftest import World, meets, tell
+from tests.report.told import meets, tell
+from tests.report.world import World
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from sightline.report.links import behind_bin, behind_tier
 from sightline.report.plots import Bin, bar_chart, plots
 from sightline.report.runs import Run
 from sightline.report.tables import SummarisedRun
-from tests.report.conftest import World
+from tests.report.world import World
 
 
 @pytest.fixture(scope="module")

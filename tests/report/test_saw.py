@@ -12,7 +12,7 @@ from sightline.evaluate.score import open_taskset
 from sightline.report.pictures import Pictures, Processed
 from sightline.report.saw import Eyes
 from sightline.types import Boxes, Exposure, ImageRef, Prediction, Reading
-from tests.report.conftest import World
+from tests.report.world import World
 
 
 @pytest.fixture(scope="module")

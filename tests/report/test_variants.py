@@ -22,8 +22,8 @@ from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
 from sightline.types import Choice, MaskAnswer, MaskRle
-from tests.report.conftest import Told, meets, tell
 from tests.report.test_write import MEANS, cells_of, read_data
+from tests.report.told import Told, meets, tell
 from tests.x3_tree import write_tree
 
 MODELS = ("center", "difference", "not-visible")

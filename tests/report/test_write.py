@@ -15,7 +15,8 @@ from sightline.errors import InputError
 from sightline.evaluate.table import LABELS
 from sightline.report.write import write_report
 from sightline.types import Reading
-from tests.report.conftest import HEIGHT, HOSTILE_MODEL, NUM_EXAMPLES, WIDTH, World, conditions_of, meets, tell_world, write_run
+from tests.report.told import conditions_of, meets, tell_world
+from tests.report.world import HEIGHT, HOSTILE_MODEL, NUM_EXAMPLES, WIDTH, World, write_run
 
 
 def read_data(report: Path, name: str):

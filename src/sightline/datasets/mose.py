@@ -6,9 +6,9 @@
 
 A split is a folder with JPEGImages in it; where the root itself holds JPEGImages, all of it is the split "all". There are no lists,
 no categories and no frame rate. Surprises: objects vanish and come back under their number; a label picture has one object a
-pixel, so masks never overlap; v2 has clips of several shots, which nothing marks. A frame without labels is unknown, not empty: on `valid`
-that is all but the first, and each clip there has one entry `first_masks_only` that says so. The clips of both versions are of one
-collection of videos, so a clip's identity is its name. Source: henghuiding/MOSE-api.
+pixel, so masks never overlap; v2 has clips of several shots, which nothing marks. A frame without labels is unknown, not empty: on
+`valid` that is all but the first, and each clip there has one entry `first_masks_only` that says so. The clips of both versions are
+of one collection of videos, so a clip's identity is its name. Source: henghuiding/MOSE-api.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sightline.evaluate.claims import RATES, RELIABILITY
-from sightline.evaluate.compare import Comparison, Paired
+from sightline.evaluate.compare import Comparison, Paired, PairedMean
 from sightline.evaluate.metrics import Metric
 from sightline.evaluate.slices import SLICE_METRICS, SLICINGS
 from sightline.evaluate.summary import Summary
@@ -42,9 +42,12 @@ def breakdown(summaries: Sequence[Summary], by: str) -> tuple[Table, ...]:
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """A row for each outcome that any example asks for. `A - B` is in percentage points."""
+    """A row for each outcome that any example asks for, and each measurement that is averaged. `A - B` is in percentage points."""
     run = comparison.run_a
-    rows = tuple(Row(name, _paired_cells(paired)) for name, paired in comparison.outcomes.items() if paired.n)
+    rows = (
+        *(Row(name, _paired_cells(paired)) for name, paired in comparison.outcomes.items() if paired.n),
+        *(Row(name, _mean_cells(paired)) for name, paired in comparison.means.items()),
+    )
     title = f"{run.taskset_name}: A = {run.model}, B = {comparison.run_b.model}"
     return Table(title=title, task=run.task, columns=tuple(COMPARED), labels=tuple(COMPARED.values()), rows=rows)
 
@@ -55,6 +58,15 @@ def _paired_cells(paired: Paired) -> tuple[str, ...]:
         *(NOTHING if share is None else f"{share * 100:.1f}" for share in (paired.a, paired.b)),
         format_metric("difference", paired.difference),
         *(f"{count} ({paired.n})" for count in counts),
+        NOTHING if paired.p is None else f"{paired.p:.3f}",
+    )
+
+
+def _mean_cells(paired: PairedMean) -> tuple[str, ...]:
+    return (
+        *(f"{mean * 100:.1f}" for mean in (paired.a, paired.b)),
+        format_metric("difference", paired.difference),
+        *(NOTHING,) * 4,
         NOTHING if paired.p is None else f"{paired.p:.3f}",
     )
 

@@ -47,14 +47,27 @@ class Paired(Record):
     p: float | None
 
 
+class PairedMean(Record):
+    """A measurement of two runs on the `n` examples that both have it of: its means `a` and `b`, and as in `Paired` the rest."""
+
+    n: int
+    num_groups: int
+    a: float
+    b: float
+    difference: Metric
+    p: float | None
+
+
 class Comparison(Record):
-    """Runs A and B of one task set; `outcomes` by name: `correct` (the task's own) and `hit` (on visible objects)."""
+    """Runs A and B of one task set; `outcomes` by name: `correct` (the task's own) and `hit` (on visible objects). `means` are of
+    the overlap and of `Score.values` (viou, jf, ...), where the task has them."""
 
     run_a: RunInfo
     run_b: RunInfo
     num_examples: int
     interval: str
     outcomes: dict[str, Paired]
+    means: dict[str, PairedMean] = {}
 
 
 def compare(folder_a: Path, folder_b: Path) -> Comparison:
@@ -67,8 +80,12 @@ def compare(folder_a: Path, folder_b: Path) -> Comparison:
     groups: dict[str, int] = {}
     group = array("q")
     codes = {name: array("b") for name in OUTCOMES}
-    for a, b in _pairs(folder_a, folder_b):
+    measured: dict[str, _Measured] = {}
+    for row, (a, b) in enumerate(_pairs(folder_a, folder_b)):
         group.append(groups.setdefault(a.group, len(groups)))
+        of_a, of_b = _measurements(a), _measurements(b)
+        for name in of_a.keys() & of_b.keys():
+            measured.setdefault(name, _Measured()).add(row, of_a[name], of_b[name])
         for name in OUTCOMES:
             codes[name].append(_code(a, b, name))
     rank = {name: position for position, name in enumerate(sorted(groups))}  # the draws must not depend on the examples' order
@@ -82,6 +99,7 @@ def compare(folder_a: Path, folder_b: Path) -> Comparison:
         outcomes={
             name: _paired(np.array(column, dtype=np.int64), of_example, num_groups=len(groups)) for name, column in codes.items()
         },
+        means={name: _paired_mean(measured[name], of_example, num_groups=len(groups)) for name in sorted(measured)},
     )
 
 
@@ -120,6 +138,44 @@ def _paired(code: Int[np.ndarray, " n"], group: Int[np.ndarray, " n"], *, num_gr
         b=(counts[ONLY_B] + counts[BOTH_RIGHT]) / n if n else None,
         difference=with_interval(value, n, drawn, num_groups=with_examples),
         p=two_sided_p(drawn[np.isfinite(drawn)], int(np.count_nonzero(won))) if enough else None,
+    )
+
+
+def _measurements(score: Score) -> dict[str, float]:
+    """What can be averaged of a score; pixels are summed, not averaged."""
+    values = {name: value for name, value in score.values.items() if not name.endswith("_px")}
+    return values if score.iou is None else {"iou": score.iou} | values
+
+
+class _Measured:
+    """A measurement of A and of B in the rows that have it of both."""
+
+    def __init__(self) -> None:
+        self.rows, self.a, self.b = array("q"), array("d"), array("d")
+
+    def add(self, row: int, a: float, b: float) -> None:
+        self.rows.append(row)
+        self.a.append(a)
+        self.b.append(b)
+
+
+def _paired_mean(measured: _Measured, group: Int[np.ndarray, " n"], *, num_groups: int) -> PairedMean:
+    rows, a, b = (np.array(column) for column in (measured.rows, measured.a, measured.b))
+    difference, of_group = a - b, group[rows]
+    count, total = (
+        np.bincount(of_group, weights=weights, minlength=num_groups).astype(np.float64)
+        for weights in (np.ones(len(rows)), difference)
+    )
+    with np.errstate(invalid="ignore"):
+        drawn = draw_groups(num_groups) @ total / (draw_groups(num_groups) @ count)
+    with_examples = int(np.count_nonzero(count))
+    return PairedMean(
+        n=len(rows),
+        num_groups=with_examples,
+        a=float(a.mean()),
+        b=float(b.mean()),
+        difference=with_interval(float(difference.mean()), len(rows), drawn, num_groups=with_examples),
+        p=two_sided_p(drawn[np.isfinite(drawn)], int(np.count_nonzero(total))) if with_examples > 1 else None,
     )
 
 

@@ -11,13 +11,14 @@ scenes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sightline.evaluate.overlaps import ACCEPTED_IOU
+from sightline.evaluate.measured import ACCEPTED_IOU
+from sightline.evaluate.value_columns import Twins, ValueColumns
 from sightline.types import STATUSES, Record, Score
 
 DRAWS = 1000
@@ -41,7 +42,9 @@ class Metric(Record):
 class ScoreTable:
     """Scores as columns of numbers, one row an example. `group` and `tier` index `groups` and `tiers` (sorted names).
 
-    `flags` are 0/1 columns by name; `distances` (the overlap too) are nan where an answer has none.
+    `flags` are 0/1 columns by name; `distances` (the overlap too) are nan where an answer has none; so are `values`, the
+    columns of `Score.values`. The flag `pair` is 1 in one example of each set of twins,
+    and `pair_right` too if all of them are right.
     """
 
     groups: tuple[str, ...]
@@ -51,6 +54,7 @@ class ScoreTable:
     flags: Mapping[str, Float[np.ndarray, " n"]]
     distances: Mapping[str, Float[np.ndarray, " n"]]
     statuses: Mapping[str, int]
+    values: Mapping[str, Float[np.ndarray, " n"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.group)
@@ -90,7 +94,10 @@ def tabulate(scores: Iterable[Score]) -> ScoreTable:
     statuses: dict[str, int] = dict.fromkeys(STATUSES, 0)
     codes: list[tuple[int, int, int]] = []
     distances: list[tuple[float, float, float]] = []
-    for score in scores:
+    values, twins = ValueColumns(), Twins()
+    for row, score in enumerate(scores):
+        values.add(row, score.values)
+        twins.add(row, score)
         statuses[score.status] += 1
         codes.append((groups.setdefault(score.group, len(groups)), tiers.setdefault(score.tier, len(tiers)), _bits(score)))
         distances.append((_number(score.l2_norm), _number(score.l2_over_size), _number(score.iou)))
@@ -102,9 +109,10 @@ def tabulate(scores: Iterable[Score]) -> ScoreTable:
         tiers=tuple(sorted(tiers)),
         group=_sorted_codes(groups)[group],
         tier=_sorted_codes(tiers)[tier],
-        flags=_flags(bits, l2_norm) | _overlap_flags(iou) | _natural_flags(bits, is_natural[tier]),
+        flags=_flags(bits, l2_norm) | _overlap_flags(iou) | _natural_flags(bits, is_natural[tier]) | twins.flags(len(bits)),
         distances={"l2_norm": l2_norm, "l2_over_size": l2_over_size, "iou": iou},
         statuses=statuses,
+        values=values.columns(len(bits)),
     )
 
 
@@ -132,6 +140,13 @@ def measure_where(table: ScoreTable, chosen: Bool[np.ndarray, " n"], ratios: Map
     """The given ratios of flags over the chosen examples alone."""
     names = {name for ratio in ratios.values() for part in ratio.parts for name in part}
     columns = {name: table.flags[name] * chosen for name in names}
+    return _ratios(table, ratios, columns, draw_groups(len(table.groups)))
+
+
+def measure_columns(
+    table: ScoreTable, ratios: Mapping[str, Ratio], columns: Mapping[str, Float[np.ndarray, " n"]]
+) -> dict[str, Metric]:
+    """The ratios of given columns, one row an example; `n` is the sum of the denominators."""
     return _ratios(table, ratios, columns, draw_groups(len(table.groups)))
 
 

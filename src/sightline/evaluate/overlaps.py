@@ -9,12 +9,10 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool
 
+from sightline.evaluate.measured import SCORED
 from sightline.geometry.boxes import Box, clip_box, pairwise_iou
 from sightline.geometry.masks import decode_mask
 from sightline.types import Boxes, Example, MaskAnswer, Panel, Reading
-
-ACCEPTED_IOU = 0.5
-SCORED = ("ok", "truncated", "out_of_range")
 
 
 def overlap(example: Example, reading: Reading, masks: Callable[[str], Bool[np.ndarray, "h w"]]) -> float:

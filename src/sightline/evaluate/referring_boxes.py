@@ -99,6 +99,20 @@ def match_boxes(truth: Sequence[Box], predicted: Sequence[Box], *, threshold: fl
     return Matched(true_positives=hits, false_positives=len(predicted) - hits, false_negatives=len(truth) - hits)
 
 
+def box_set_iou(truth: Sequence[Box], predicted: Sequence[Box]) -> float:
+    """The overlap of two sets of boxes, 0..1: IoU summed over the best one-to-one matching / the number of boxes of the larger set.
+
+    Of one box on either side it is their IoU. 0 where one set, or both, is empty.
+    """
+    if not truth or not predicted:
+        return 0.0
+    if len(truth) == len(predicted) == 1:
+        return score_box(truth[0], predicted[0])
+    boxes = [box if _is_box(box) else (0.0, 0.0, 0.0, 0.0) for box in predicted]
+    ious = pairwise_iou(np.array(truth, dtype=np.float64), np.array(boxes, dtype=np.float64))
+    return sum(float(ious[pair]) for pair in best_matching(ious)) / max(len(truth), len(predicted))
+
+
 def score_matched(matched: Sequence[Matched]) -> MatchedSetScore:
     """Every expression counts once, however many boxes it has."""
     absent = [each for each in matched if each.true_positives + each.false_negatives == 0]

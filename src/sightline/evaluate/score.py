@@ -14,10 +14,15 @@ import numpy as np
 from jaxtyping import Bool
 
 from sightline.errors import InputError
-from sightline.evaluate.overlaps import ACCEPTED_IOU, in_other_picture, overlap
+from sightline.evaluate.measured import ACCEPTED_IOU, Measured
+from sightline.evaluate.outcomes import outcome
+from sightline.evaluate.over_time import measure_over_time
+from sightline.evaluate.overlaps import in_other_picture, overlap
 from sightline.evaluate.run import SCORES, read_predictions, read_run
+from sightline.evaluate.several import measure_boxes, measure_mask, measure_points
 from sightline.files import only_writer, whole_file
 from sightline.geometry.boxes import box_area, box_centre
+from sightline.geometry.masks import rle_area
 from sightline.geometry.points import pixel_index
 from sightline.taskset.store import TaskSet
 from sightline.types import (
@@ -25,8 +30,11 @@ from sightline.types import (
     YES,
     Answer,
     Boxes,
+    BoxTrack,
     Choice,
     Example,
+    MaskAnswer,
+    MaskTrack,
     NotVisible,
     Panel,
     Points,
@@ -39,6 +47,7 @@ from sightline.types import (
 
 PROGRESS_EVERY = 1000
 NEAR_NORM = 0.05
+EXPRESSION_MASKS = ("refer_mask",)
 
 
 class Place(Record):
@@ -49,18 +58,6 @@ class Place(Record):
     wrong_panel: bool = False
 
 
-class Measured(Record):
-    """What a score says of the place; the fields are those of `types.Score`."""
-
-    hit: bool | None = None
-    hit_dilated: bool | None = None
-    wrong_panel: bool = False
-    l2_px: float | None = None
-    l2_norm: float | None = None
-    l2_over_size: float | None = None
-    iou: float | None = None
-
-
 def score_example(example: Example, prediction: Prediction, masks: Callable[[str], Bool[np.ndarray, "h w"]]) -> Score:
     """The outcome of one example. `masks` gives the mask of a hash; fields are explained at `types.Score`.
 
@@ -69,7 +66,7 @@ def score_example(example: Example, prediction: Prediction, masks: Callable[[str
     """
     truth, reading = example.truth, prediction.reading
     said_visible = claim(reading)
-    measured = _measure(example, reading, masks)
+    measured = _measure(example, reading, masks, said_visible=said_visible)
     return Score(
         id=example.id,
         task=example.question.task,
@@ -77,8 +74,9 @@ def score_example(example: Example, prediction: Prediction, masks: Callable[[str
         tier=example.tier,
         status=reading.status,
         visible=truth.visible,
-        correct=_outcome(example)(truth.visible, said_visible, measured.hit),
+        correct=outcome(example)(truth.visible, said_visible, measured.hit),
         said_visible=said_visible,
+        pair_id=example.pair_id,
         **msgspec.structs.asdict(measured),
     )
 
@@ -97,14 +95,29 @@ def claim(reading: Reading) -> bool | None:
 
 
 def _says_no(answer: Answer | None) -> bool:
-    return isinstance(answer, NotVisible) or answer == Choice(value=NO)
+    match answer:
+        case NotVisible() | Choice(value="no"):
+            return True
+        case MaskAnswer(rle=rle):
+            return rle_area(rle) == 0
+        case MaskTrack(frames=frames) | BoxTrack(frames=frames):
+            return not any(frames)
+    return False
 
 
-def _measure(example: Example, reading: Reading, masks: Callable[[str], Bool[np.ndarray, "h w"]]) -> Measured:
-    truth = example.truth
-    match example.question.form.shape:
+def _measure(
+    example: Example, reading: Reading, masks: Callable[[str], Bool[np.ndarray, "h w"]], *, said_visible: bool | None
+) -> Measured:
+    truth, form = example.truth, example.question.form
+    match form.shape:
         case "choice":
             return Measured(hit=_said_option(example, reading))
+        case "box_track" | "mask_track" | "span":
+            return measure_over_time(example, reading)
+        case "box" if form.several:
+            return measure_boxes(example, reading, said_visible=said_visible)
+        case "mask" if example.question.task in EXPRESSION_MASKS:
+            return measure_mask(example, reading, said_visible=said_visible)
         case "box" | "mask":
             iou = overlap(example, reading, masks) if truth.visible else None
             hit = None if iou is None else iou >= ACCEPTED_IOU
@@ -114,14 +127,19 @@ def _measure(example: Example, reading: Reading, masks: Callable[[str], Bool[np.
         return Measured(wrong_panel=place.wrong_panel)
     if truth.mask is None:
         return _near(example, place)
+    hit = _hits(place, masks(truth.mask))
+    values = measure_points(example, reading, masks, hit=hit) if form.several and truth.objects else {}
+    if len(truth.objects) > 1:
+        return Measured(hit=hit, wrong_panel=place.wrong_panel, values=values)
     l2_px, l2_norm, l2_over_size = (None, None, None) if place.point is None else _distances(example, place.point)
     return Measured(
-        hit=_hits(place, masks(truth.mask)),
+        hit=hit,
         hit_dilated=None if truth.mask_dilated is None else _hits(place, masks(truth.mask_dilated)),
         wrong_panel=place.wrong_panel,
         l2_px=l2_px,
         l2_norm=l2_norm,
         l2_over_size=l2_over_size,
+        values=values,
     )
 
 
@@ -235,6 +253,15 @@ def open_taskset(folder: Path, path: Path | None = None) -> TaskSet:
 
 
 def _scores(folder: Path, taskset: TaskSet) -> Iterator[Score]:
+    return (score_example(*pair, taskset.read_mask) for pair in answered(folder, taskset))
+
+
+def answered(folder: Path, taskset: TaskSet) -> Iterator[tuple[Example, Prediction]]:
+    """The examples of a run's task set with their predictions, one at a time, as far as there are any.
+
+    Raises:
+        InputError: the predictions are not in the order of the task set.
+    """
     examples = iter(taskset)
     for prediction in read_predictions(folder):
         example = next(examples, None)
@@ -244,7 +271,7 @@ def _scores(folder: Path, taskset: TaskSet) -> Iterator[Score]:
                 f"{folder}: a prediction of {prediction.id!r} stands where {expected} belongs (the order of the task set). "
                 "The file was edited: move it away and predict again."
             )
-        yield score_example(example, prediction, taskset.read_mask)
+        yield example, prediction
 
 
 def _distances(example: Example, point: tuple[float, float]) -> tuple[float, float, float]:
@@ -263,39 +290,3 @@ def _distances(example: Example, point: tuple[float, float]) -> tuple[float, flo
 def _covers(panel: Panel, pixel: tuple[int, int]) -> bool:
     row, column = pixel
     return panel.y <= row < panel.y + panel.source.height and panel.x <= column < panel.x + panel.source.width
-
-
-def _hit_or_said_absent(visible: bool, said_visible: bool | None, hit: bool | None) -> bool:
-    return bool(hit) if visible else said_visible is False
-
-
-def _said_right(visible: bool, said_visible: bool | None, hit: bool | None) -> bool:  # noqa: ARG001
-    return said_visible == visible
-
-
-OUTCOMES: dict[str, Callable[[bool, bool | None, bool | None], bool]] = {
-    "t1_multi": _hit_or_said_absent,
-    "t1_concat": _hit_or_said_absent,
-    "t2a": _said_right,
-    "t2a_yesno": _said_right,
-    "t2b": _hit_or_said_absent,
-    "t2b_box": _hit_or_said_absent,
-    "t2b_mask": _hit_or_said_absent,
-    "t2b_jitter": _hit_or_said_absent,
-    "t2b_shift": _hit_or_said_absent,
-    "t2b_distractor": _hit_or_said_absent,
-    "refspatial_bench": _hit_or_said_absent,
-    "refspatial_points": _hit_or_said_absent,
-    "refspatial_choice": _hit_or_said_absent,
-    "refspatial_yesno": _said_right,
-    "where2place": _hit_or_said_absent,
-    "robospatial_home": _hit_or_said_absent,
-    "robospatial_home_yesno": _said_right,
-}
-
-
-def _outcome(example: Example) -> Callable[[bool, bool | None, bool | None], bool]:
-    task = example.question.task
-    if task not in OUTCOMES:
-        raise InputError(f"example {example.id!r} is of task {task!r}, which has no scoring rule. Known: {', '.join(OUTCOMES)}.")
-    return OUTCOMES[task]

@@ -8,6 +8,7 @@ from sightline.evaluate.metrics import DRAWS, LEVEL, RATIOS, Metric, measure, me
 from sightline.evaluate.run import SUMMARY, RunInfo, read_run, read_scores
 from sightline.evaluate.score import open_taskset
 from sightline.evaluate.slices import measure_slices, slice_values
+from sightline.evaluate.value_metrics import measure_values
 from sightline.files import read_json, write_json
 from sightline.types import Record
 
@@ -48,6 +49,21 @@ HEADLINE |= {
     "refspatial_points": ("success_002", "success_005", "success_010", "l2_norm_median", "num_unreadable"),
 }
 HEADLINE |= {"t2a_yesno": HEADLINE["t2a"]} | dict.fromkeys(("t2b_jitter", "t2b_shift", "t2b_distractor"), HEADLINE["t2b"])
+FINDING_BOXES = ("acc_iou_050", "iou_mean", "f1", "n_acc", "num_unreadable")
+FOLLOWING_BOXES = ("m_viou", "viou_030", "viou_050", "m_tiou", "joint_accuracy", "n_acc", "num_unreadable")
+HEADLINE |= {
+    "refer_box": FINDING_BOXES,
+    "refer_mask": ("ciou", "giou", "acc_iou_050", "n_acc", "t_acc", "num_unreadable"),
+    "refer_point": ("joint_accuracy", "hit_exact", "n_acc", "num_out_of_range", "num_unreadable"),
+    "refer_track": FOLLOWING_BOXES,
+    "refer_mask_track": ("jf", "j", "f", "n_acc", "t_acc", "num_unreadable"),
+    "refer_span": ("m_tiou", "tiou_050", "n_acc", "num_unreadable"),
+    "relation_choice": ("joint_accuracy", "pair_accuracy", "num_unreadable"),
+    "relation_box": ("joint_accuracy", "pair_accuracy", "acc_iou_050", "iou_mean", "n_acc", "num_unreadable"),
+    "relation_track": ("joint_accuracy", "pair_accuracy", *FOLLOWING_BOXES[:4], "n_acc", "num_unreadable"),
+    "relation_when": ("joint_accuracy", "pair_accuracy", "m_tiou", "tiou_050", "n_acc", "num_unreadable"),
+    "relation_switch": ("joint_accuracy", "pair_accuracy", *FOLLOWING_BOXES[:4], "n_acc", "num_unreadable"),
+}
 
 
 class Summary(Record):
@@ -99,7 +115,7 @@ def summarise(folder: Path, *, taskset: Path | None = None) -> Summary:
         num_wrong_panel=round(float(table.flags["wrong_panel"].sum())),
         statuses=dict(table.statuses),
         interval=INTERVAL,
-        metrics=measure(table),
+        metrics=measure(table) | measure_values(table),
         tiers=measure_tiers(table),
         slices=measure_slices(table, slice_values(questions, len(table))),
         claims=measure_claims(table),

@@ -23,6 +23,33 @@ LABELS = {
     "success_005": "Success@0.05 %",
     "success_010": "Success@0.10 %",
     "acc_iou_050": "Acc@0.5 IoU %",
+    "acc_iou_010": "Acc@0.1 IoU %",
+    "acc_iou_030": "Acc@0.3 IoU %",
+    "acc_iou_070": "Acc@0.7 IoU %",
+    "acc_iou_090": "Acc@0.9 IoU %",
+    "ciou": "cIoU %",
+    "giou": "gIoU %",
+    "precision_070": "Pr@0.7 %",
+    "precision_080": "Pr@0.8 %",
+    "precision_090": "Pr@0.9 %",
+    "n_acc": "N-acc %",
+    "t_acc": "T-acc %",
+    "m_viou": "m_vIoU %",
+    "m_tiou": "m_tIoU %",
+    "m_gt_viou": "m_gt_vIoU %",
+    "viou_030": "vIoU@0.3 %",
+    "viou_050": "vIoU@0.5 %",
+    "tiou_030": "tIoU@0.3 %",
+    "tiou_050": "tIoU@0.5 %",
+    "tiou_070": "tIoU@0.7 %",
+    "frame_iou": "Frame IoU %",
+    "f1": "F1@0.5 %",
+    "j": "J %",
+    "f": "F %",
+    "jf": "J&F %",
+    "point_precision": "Point precision %",
+    "point_recall": "Point recall %",
+    "pair_accuracy": "Pair accuracy %",
     "iou_mean": "IoU mean",
     "iou_std": "IoU std",
     "iou_median": "IoU median",
@@ -85,7 +112,7 @@ def format_cell(name: str, summary: Summary) -> str:
     """The cell of a metric or count; a count has the number of scored examples behind it."""
     if name.startswith("num_"):
         return f"{summary.count(name)} ({summary.num_scored})"
-    return format_metric(name, summary.metrics[name])
+    return format_metric(name, summary.metrics.get(name, Metric(value=None, n=0)))  # left out where nothing asks for it
 
 
 def _table(summaries: Sequence[Summary]) -> Table:

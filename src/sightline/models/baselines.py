@@ -40,8 +40,8 @@ class Baseline:
     def check(self, taskset: TaskSet) -> None:
         for example in taskset:
             lack = self._lack(example.question)
-            if lack is None and self.requires is None:
-                return  # all questions of a task offer words, or none does
+            if lack is None and self.requires is None and example.question.form.shape != "choice":
+                return  # all questions of a task offer words, or none does; which words they offer may differ
             if lack is not None:
                 raise NotApplicable(
                     f"model {self.name!r} cannot answer task set {taskset.manifest.name!r}: {lack} (example {example.id!r}). "

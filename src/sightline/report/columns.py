@@ -1,7 +1,8 @@
 """The index of a report: one row an example, as columns that the page filters without loading any example.
 
     ids, labels            lists of text
-    slices[name]           uint8 positions in `bins[name]`: the example's bin of a slicing, the last is "unknown"
+    slices[name]           uint8 positions in `bins[name]`: the bin of a slicing or of `report.bins`, the last is "unknown"
+    side                   uint8, the half of the view that the true point lies in: 0 left, 1 right; 255 where it has none
     cell                   uint8 positions in `cells`, the place of the true object in its view; 255 where it has none
     group, tier, visible   base64 of little-endian numbers: uint32 and uint8 positions in `groups` and `tiers`, uint8 0 or 1
     runs[i].status         uint8 positions in `statuses`; 255 where the run has no score
@@ -15,6 +16,7 @@ The rows of a task set are contiguous; a run's columns are as long as its task s
 """
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,13 @@ from jaxtyping import Shaped, UInt8
 
 from sightline.evaluate.slices import SLICINGS, UNKNOWN, bin_members
 from sightline.evaluate.taxonomy import KIND_LABELS, KINDS, ErrorKind
+from sightline.report.bins import BINNINGS
 from sightline.report.markup import show_hidden
-from sightline.report.tally import GRID, cell_name, truth_cell
+from sightline.report.tally import GRID, cell_name, truth_cell, truth_side
 from sightline.types import STATUSES, Example, Score
 
-UNSCORED = NO_CELL = 255
+UNSCORED = NOWHERE = 255
+ALL_BINNINGS = SLICINGS | BINNINGS
 
 
 class Names:
@@ -78,21 +82,25 @@ class RowColumns:
         self.tier: list[int] = []
         self.visible: list[bool] = []
         self.cell: list[int] = []
-        self.slices: dict[str, list[float]] = {name: [] for name in SLICINGS}
+        self.side: list[int] = []
+        self.slices: dict[str, list[float]] = {name: [] for name in ALL_BINNINGS}
         self.groups = Names()
         self.tiers = Names()
 
-    def add(self, example: Example) -> None:
-        """Append the next example."""
+    def add(self, example: Example, numbers: Mapping[str, float]) -> None:
+        """Append the next example; `numbers` are those that `report.bins` bins by."""
         self.ids.append(show_hidden(example.id))
         self.labels.append(show_hidden(example.label or ""))
         self.group.append(self.groups.position(example.group))
         self.tier.append(self.tiers.position(example.tier))
         self.visible.append(example.truth.visible)
-        cell = truth_cell(example)
-        self.cell.append(NO_CELL if cell is None else cell)
+        cell, side = truth_cell(example), truth_side(example)
+        self.cell.append(NOWHERE if cell is None else cell)
+        self.side.append(NOWHERE if side is None else side)
         for name, slicing in SLICINGS.items():
             self.slices[name].append(example.slices.get(slicing.value, float("nan")))
+        for name in BINNINGS:
+            self.slices[name].append(numbers[name])
 
     def columns(self) -> dict[str, Any]:
         """As the page reads them."""
@@ -103,17 +111,18 @@ class RowColumns:
             "tier": pack(np.array(self.tier, dtype="<u1")),
             "visible": pack(np.array(self.visible, dtype="<u1")),
             "cell": pack(np.array(self.cell, dtype="<u1")),
+            "side": pack(np.array(self.side, dtype="<u1")),
             "cells": [cell_name(cell) for cell in range(GRID * GRID)],
             "groups": list(self.groups.positions),
             "tiers": list(self.tiers.positions),
             "statuses": list(STATUSES),
             "kinds": dict(KIND_LABELS),
-            "slices": {name: pack(self._bins(name)) for name in SLICINGS},
-            "bins": {name: [*slicing.bins, UNKNOWN] for name, slicing in SLICINGS.items()},
+            "slices": {name: pack(self._bins(name)) for name in ALL_BINNINGS},
+            "bins": {name: [*slicing.bins, UNKNOWN] for name, slicing in ALL_BINNINGS.items()},
         }
 
     def _bins(self, name: str) -> UInt8[np.ndarray, " n"]:
-        members = bin_members(SLICINGS[name], np.array(self.slices[name], dtype=np.float64))
+        members = bin_members(ALL_BINNINGS[name], np.array(self.slices[name], dtype=np.float64))
         return np.argmax(np.stack(list(members.values())), axis=0).astype(np.uint8)
 
 

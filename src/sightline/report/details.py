@@ -1,11 +1,13 @@
 """One example in full, as plain values for the page: all geometry in pixels of the picture it lies in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sightline.dialects import Dialect
 from sightline.geometry.masks import decode_mask, rle_area
+from sightline.report.clips import clip_detail, hidden_images
 from sightline.report.depths import DepthPicture
+from sightline.report.evidence import evidence_detail
 from sightline.report.markup import shorten, show_hidden
 from sightline.report.outlines import outline_path
 from sightline.report.pictures import picture_name, preview_size
@@ -30,13 +32,20 @@ from sightline.types import (
 
 
 def example_detail(
-    example: Example, dialects: Mapping[str, Dialect | None], depth_of: Callable[[DepthRef], DepthPicture]
+    example: Example,
+    dialects: Mapping[str, Dialect | None],
+    depth_of: Callable[[DepthRef], DepthPicture],
+    *,
+    shown: Sequence[int] = (),
 ) -> dict[str, Any]:
     """The example without any run's answer; `dialects` are those that its prompt is shown in, by name; `depth_of` gives the
-    picture of a view's depth."""
+    picture of a view's depth; `shown` are the frames of its clip that the page shows."""
     question = example.question
+    left_out = hidden_images(example, shown)
     return {
-        "images": [_image(question, index) for index in range(len(question.images))],
+        "images": [_image(question, index) | ({"src": ""} if index in left_out else {}) for index in range(len(question.images))],
+        "clip": clip_detail(example, shown),
+        "evidence": evidence_detail(example),
         "panels": [
             {
                 "role": panel.role,
@@ -64,7 +73,7 @@ def example_detail(
 
 def prediction_detail(example: Example, prediction: Prediction, score: Score | None, eyes: Eyes) -> dict[str, Any]:
     """One run's answer: the text as it came (hidden characters shown, cut at a limit), how it was read, its score, and what the
-    model saw."""
+    model saw. What it says over a clip is `report.clips.track_detail`."""
     reading = prediction.reading
     text, num_more = (None, 0) if prediction.text is None else shorten(prediction.text)
     return {
@@ -159,4 +168,5 @@ def _score(score: Score) -> dict[str, Any]:
         "l2_norm": score.l2_norm,
         "l2_over_size": score.l2_over_size,
         "iou": score.iou,
+        "values": {show_hidden(name): value for name, value in score.values.items()},
     }

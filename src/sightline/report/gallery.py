@@ -1,7 +1,7 @@
 """The data of a report's gallery: one pass over each task set and its runs, a chunk of rows at a time."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +11,8 @@ from typing import Any
 from sightline.errors import InputError
 from sightline.evaluate.run import read_predictions, read_scores
 from sightline.evaluate.taxonomy import ErrorKind, Neighbours, error_kind
+from sightline.report.bins import bin_values, bins_of
+from sightline.report.clips import hidden_images, overlaps_of, shown_frames, track_detail
 from sightline.report.columns import RowColumns, RunColumns
 from sightline.report.depths import DepthPictures
 from sightline.report.details import example_detail, mask_ids, prediction_detail
@@ -19,9 +21,9 @@ from sightline.report.outlines import outline_path
 from sightline.report.pictures import Pictures
 from sightline.report.runs import AnsweredSet, Collection, Run
 from sightline.report.saw import Eyes
-from sightline.report.tally import Tally
+from sightline.report.tally import Contents, Counts, Tally
 from sightline.taskset.store import TaskSet
-from sightline.types import Example, Prediction, Score
+from sightline.types import Example, ImageRef, Prediction, Score
 
 CHUNK_ROWS = 40
 NUM_SEARCHED = 300  # characters of each text that a search looks at
@@ -30,11 +32,29 @@ Outcome = tuple[Prediction, Score]
 
 @dataclass(frozen=True)
 class Row:
-    """An example with what each run of its task set made of it, and the kind of error; None where a run has not come to it."""
+    """An example with what each run of its task set made of it, and the kind of error; None where a run has not come to it.
+    `numbers` are those that `report.bins` bins by."""
 
     example: Example
     outcomes: tuple[Outcome | None, ...]
     kinds: tuple[ErrorKind | None, ...]
+    numbers: Mapping[str, float]
+
+    @functools.cached_property
+    def overlaps(self) -> tuple[list[float | None] | None, ...]:
+        """Frame by frame, of each run; None where no track is asked for."""
+        return tuple(overlaps_of(self.example, outcome[0]) if outcome else None for outcome in self.outcomes)
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The frames of the clip that the page shows."""
+        return shown_frames(self.example, self.overlaps)
+
+    @property
+    def pictures(self) -> list[ImageRef]:
+        """The pictures that the page shows."""
+        left_out = hidden_images(self.example, self.shown)
+        return [ref for index, ref in enumerate(self.example.question.images) if index not in left_out]
 
 
 class Gallery:
@@ -44,7 +64,7 @@ class Gallery:
         pool: where pictures and outlines are made.
         max_examples: how many of each task set to show; None is all.
 
-    X"""
+    """
 
     def __init__(self, folder: Path, pool: Executor, *, max_examples: int | None = None) -> None:
         self.folder = folder
@@ -52,9 +72,9 @@ class Gallery:
         self.max_examples = max_examples
         self.pictures = Pictures(folder / "assets", pool)
         self.depths = DepthPictures(folder / "assets", pool)
-        self.has_masks = False
+        self.has_masks = self.has_evidence = False
         self.rows = RowColumns()
-        self.tallies: dict[Path, Tally] = {}
+        self.counts = Counts()
         self.pending: list[dict[str, Any]] = []
         self.outlines: dict[str, str] = {}
         self.num_chunks = 0
@@ -80,7 +100,7 @@ class Gallery:
                 runs.append(place | run_columns.columns())
         self._flush()
         models = [{"label": model.label, "letter": model.letter} for model in collection.models]
-        layers = {"depth": bool(self.depths.written), "agreement": self.has_masks}
+        layers = {"depth": bool(self.depths.written), "agreement": self.has_masks, "evidence": self.has_evidence}
         index = {"sets": sets, "models": models, "runs": runs, "chunk_rows": CHUNK_ROWS, "layers": layers}
         self._write_data("index", index | self.rows.columns())
 
@@ -94,16 +114,13 @@ class Gallery:
         while batch := list(islice(rows, CHUNK_ROWS - len(self.pending))):
             self._draw(answered.taskset, batch, eyes)
             for row in batch:
-                self.rows.add(row.example)
-                self.has_masks |= row.example.question.form.shape == "mask"
+                self.rows.add(row.example, row.numbers)
+                self.has_masks |= row.example.question.form.shape in ("mask", "mask_track")
+                self.has_evidence |= "boxes" in row.example.evidence
                 for (run_columns, texts), outcome, kind in zip(columns, row.outcomes, row.kinds, strict=True):
                     run_columns.add(outcome[1] if outcome else None, kind)
                     texts.append(_searched(outcome))
-                answers = [
-                    prediction_detail(row.example, *outcome, seen_by) if outcome else None
-                    for outcome, seen_by in zip(row.outcomes, eyes, strict=True)
-                ]
-                self.pending.append(example_detail(row.example, shown_in, depth_of) | {"runs": answers})
+                self.pending.append(_detail(row, eyes, functools.partial(example_detail, row.example, shown_in, depth_of)))
             if len(self.pending) == CHUNK_ROWS:
                 self._flush()
             on_rows(len(self.rows.ids))
@@ -112,16 +129,19 @@ class Gallery:
         return columns
 
     def _counted(self, answered: AnsweredSet) -> Iterator[Row]:
-        tallies = [self.tallies.setdefault(run.folder, Tally()) for run in answered.runs]
+        tallies = [self.counts.runs.setdefault(run.folder, Tally()) for run in answered.runs]
+        contents = self.counts.sets.setdefault(answered.name, Contents())
         for row in aligned(answered):
+            bins = bins_of(row.numbers)
+            contents.add(row.example, bins)
             for tally, outcome, kind in zip(tallies, row.outcomes, row.kinds, strict=True):
                 if outcome and kind is not None:
-                    tally.add(row.example, outcome[1], kind)
+                    tally.add(row.example, outcome[1], kind, bins)
             yield row
 
     def _draw(self, taskset: TaskSet, rows: Sequence[Row], eyes: Sequence[Eyes]) -> None:
         """The pictures and outlines that these rows need."""
-        self.pictures.add_previews(taskset, (ref for row in rows for ref in row.example.question.images))
+        self.pictures.add_previews(taskset, (ref for row in rows for ref in row.pictures))
         seen = (
             picture
             for row in rows
@@ -145,6 +165,17 @@ class Gallery:
         (self.folder / "data" / f"{name}.js").write_bytes(script(name, value))
 
 
+def _detail(row: Row, eyes: Sequence[Eyes], about: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """A row as the page reads it; `about` makes the part without answers."""
+    answers: list[dict[str, Any] | None] = []
+    for outcome, overlaps, seen_by in zip(row.outcomes, row.overlaps, eyes, strict=True):
+        answer = prediction_detail(row.example, *outcome, seen_by) if outcome else None
+        if outcome and answer is not None and row.example.question.clip is not None:
+            answer["track"] = track_detail(outcome[0].reading, overlaps, row.shown)
+        answers.append(answer)
+    return about(shown=row.shown) | {"runs": answers}
+
+
 def aligned(answered: AnsweredSet) -> Iterator[Row]:
     """Each example with every run's prediction and score; runs end where they were stopped.
 
@@ -166,7 +197,7 @@ def aligned(answered: AnsweredSet) -> Iterator[Row]:
         kinds: list[ErrorKind | None] = [
             error_kind(example, *outcome, masks, others=others) if outcome else None for outcome in outcomes
         ]
-        yield Row(example, outcomes, tuple(kinds))
+        yield Row(example, outcomes, tuple(kinds), bin_values(example, others, answered.taskset.masks))
 
 
 def _outcomes(run: Run) -> Iterator[Outcome]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from sightline.evaluate.measured import ACCEPTED_IOU
 from sightline.evaluate.metrics import NATURAL_ABSENCES, SUCCESS_NORM
-from sightline.evaluate.overlaps import ACCEPTED_IOU
 from sightline.evaluate.slices import SLICINGS
 from sightline.report.tally import cell_name
 
@@ -49,6 +49,22 @@ BEHIND: dict[str, Behind] = {
     **{f"{name}_{kind}": POINTED for name in ("l2_norm", "l2_over_size") for kind in ("mean", "std", "median")},
 }
 
+BEHIND |= {f"acc_iou_{at}": Behind(OVERLAP, {"iou": f"0.{at[1]}"}) for at in ("010", "030", "070", "090")}
+BEHIND |= {f"precision_{at}": Behind(OVERLAP, {"iou": f"0.{at[1]}"}) for at in ("070", "080", "090")}
+BEHIND |= {f"tiou_{at}": Behind(OVERLAP, OVERLAP) for at in ("030", "050", "070")}
+BEHIND |= {
+    name: Behind(OVERLAP, OVERLAP)
+    for name in ("m_viou", "m_tiou", "m_gt_viou", "viou_030", "viou_050", "frame_iou", "j", "f", "jf")
+}
+BEHIND |= {
+    "giou": Behind(),
+    "ciou": Behind(),
+    "point_precision": Behind(VISIBLE, VISIBLE),
+    "point_recall": Behind(VISIBLE, VISIBLE),
+}
+BEHIND |= {"n_acc": Behind(ABSENT, RIGHTLY_ABSENT), "t_acc": Behind(VISIBLE, VISIBLE | {"said": "visible"})}
+WITHOUT_LINK = ("f1", "pair_accuracy")  # of those a gallery's conditions cannot say which examples have one, or which pairs
+
 BEHIND_CLAIMS: dict[str, Behind] = {
     "absent": Behind({}, ABSENT),
     "said_not_visible": Behind({}, SAID_ABSENT),
@@ -60,13 +76,14 @@ BEHIND_CLAIMS: dict[str, Behind] = {
 }
 
 
-def behind(name: str) -> Behind:
-    """The conditions of a metric or of a count (`num_wrong_panel`, `num_` and a status)."""
+def behind(name: str) -> Behind | None:
+    """The conditions of a metric or of a count (`num_wrong_panel`, `num_` and a status); None if there are none that name its
+    examples."""
     if name == "num_wrong_panel":
         return Behind({}, {"half": "1"})
     if name.startswith("num_"):
         return Behind({}, {"status": name.removeprefix("num_")})
-    return BEHIND[name]
+    return None if name in WITHOUT_LINK else BEHIND[name]
 
 
 def behind_tier(tier: str) -> Behind:
@@ -100,6 +117,17 @@ def behind_cell(cell: int) -> Behind:
     """The conditions of the share of right answers at a place of the view (`report.tally`)."""
     asked = {"cell": cell_name(cell)}
     return Behind(asked, asked | {"right": "1"})
+
+
+def behind_error(binning: str, label: str, error: str) -> Behind:
+    """The conditions of the median error in a bin of `report.bins.BINNINGS`: of all with a distance ("far") or an overlap."""
+    asked = {"bin": f"{binning}:{label}", **(POINTED.asked if error == "far" else OVERLAP)}
+    return Behind(asked, asked)
+
+
+def examples_url(set_name: str, conditions: Conditions) -> str:
+    """A link into the gallery: the examples of a task set that meet the conditions, whoever answered them."""
+    return "#" + urlencode({"set": set_name, **conditions})
 
 
 def gallery_url(set_name: str, model: str, conditions: Conditions) -> str:

@@ -17,6 +17,9 @@ from sightline.evaluate.slices import SLICINGS
 from sightline.evaluate.summary import HEADLINE, Summary
 from sightline.evaluate.table import LABELS, format_cell, format_metric
 from sightline.evaluate.taxonomy import KIND_LABELS, ErrorKind
+from sightline.report.error_maps import ERRORS_NOTE, error_maps
+from sightline.report.header import header
+from sightline.report.inventory import inventory
 from sightline.report.links import BEHIND_CLAIMS, behind, behind_bin, behind_claim, behind_kind, behind_said_absent, behind_tier
 from sightline.report.markup import Html, element, join
 from sightline.report.paired import Rivalry
@@ -25,7 +28,7 @@ from sightline.report.plots import plots
 from sightline.report.runs import AnsweredSet, Collection
 from sightline.report.sources import sources
 from sightline.report.tables import Column, SummarisedRun, folded, summarised_runs, table
-from sightline.report.tally import GRID, Claim, Tally
+from sightline.report.tally import GRID, Claim, Counts, Tally
 from sightline.types import STATUSES
 
 HOW_TO_READ = "Each cell: value [95 % interval] (n); the value opens the examples it counts, n all that were asked."
@@ -56,9 +59,7 @@ Tallies = Mapping[Path, Tally]
 """The counts of each run folder."""
 
 
-def page(
-    collection: Collection, summaries: Sequence[Summary], tallies: Tallies, *, title: str, assets: Html, sampling: Html
-) -> str:
+def page(collection: Collection, summaries: Sequence[Summary], counts: Counts, *, title: str, assets: Html, sampling: Html) -> str:
     """The whole page. `summaries` are in the order of `collection.runs`; `assets` the tags of scripts and styles."""
     template = Template((files("sightline.report") / "page.html").read_text(encoding="utf-8"))
     interval = " / ".join(dict.fromkeys(f"protocol {summary.protocol}, intervals: {summary.interval}" for summary in summaries))
@@ -71,8 +72,10 @@ def page(
         ),
         assets=assets,
         tables=join(
-            *(_tables(answered, Rivalry(answered.name, of_set, collection.baseline), tallies) for answered, of_set in runs)
+            *(_tables(answered, Rivalry(answered.name, of_set, collection.baseline), counts.runs) for answered, of_set in runs)
         ),
+        header=header(collection, summaries),
+        inventory=inventory(collection.sets, counts.sets),
         sources=sources(collection, summaries),
         sampling=sampling,
     )
@@ -112,6 +115,11 @@ def _tables(answered: AnsweredSet, rivalry: Rivalry, tallies: Tallies) -> Html:
             if (maps := place_maps(name, runs, tallies))
             else []
         ),
+        *(
+            [folded("Errors by size, other objects and resolution", element("p", ERRORS_NOTE, class_="note"), maps)]
+            if (maps := error_maps(name, runs, tallies))
+            else []
+        ),
         *_claims(name, runs, tiers),
         folded("More metrics", table(name, runs, [_metric_column(label) for label in rest])),
         folded("Statuses", table(name, runs, [_metric_column(f"num_{status}", title=status) for status in STATUSES])),
@@ -120,7 +128,7 @@ def _tables(answered: AnsweredSet, rivalry: Rivalry, tallies: Tallies) -> Html:
 
 def _applies(name: str, summary: Summary) -> bool:
     """Whether it is a metric that means something in the task: an overlap does only where boxes or masks are asked."""
-    if name.startswith("num_"):
+    if name.startswith("num_") or name not in summary.metrics:
         return False
     return not name.startswith(("iou_", "acc_iou_")) or summary.metrics[name].n > 0
 

@@ -56,7 +56,10 @@ class Eyes:
         }
 
     def processed(self, example: Example, prediction: Prediction) -> list[Processed]:
-        """The pictures of the question as the model was given them; none where that is as they are stored."""
+        """The pictures of the question as the model was given them; none where that is as they are stored, and none of a clip:
+        its frames are too many to be written twice."""
+        if example.question.clip is not None:
+            return []
         sizes, _ = self._sizes(example, prediction)
         by_area = self.max_side is not None
         return [Processed(ref, *size, by_area=by_area) for ref, size in zip(example.question.images, sizes, strict=False)]

@@ -13,6 +13,8 @@ from sightline.evaluate.run import TIMING
 from sightline.evaluate.summary import Summary
 from sightline.files import read_json
 from sightline.models.model import Usage
+from sightline.report.digests import config_digest, settings_digest, weights
+from sightline.report.inventory import leak_check
 from sightline.report.markup import Html, element, join
 from sightline.report.runs import AnsweredSet, Collection, Run
 
@@ -36,7 +38,8 @@ def _taskset(answered: AnsweredSet) -> Html:
                 "fingerprint": manifest.fingerprint,
                 "source fingerprint": manifest.source_fingerprint,
                 "built with": f"sightline {manifest.package_version}, random key {manifest.rng_key}",
-                "recipe": _plain(manifest.recipe),
+                "recipe": f"{_plain(manifest.recipe)}; digest {config_digest(manifest.recipe)}",
+                "leaks": leak_check(manifest),
                 "kept": _plain(manifest.kept),
                 "dropped": _plain(manifest.dropped),
                 "altered": _plain(manifest.altered),
@@ -57,6 +60,8 @@ def _run(collection: Collection, run: Run, summary: Summary) -> Html:
                 "dialect": _plain({"name": info.dialect} | info.dialect_options) if info.dialect else "none (answers in geometry)",
                 "scored": f"{summary.num_scored} of {summary.num_examples} examples{missing}; protocol {summary.protocol}",
                 "task set": f"{info.taskset_name}, fingerprint {info.taskset_fingerprint}",
+                "settings digest": settings_digest(info),
+                "weights digest": weights(info),
                 "took": _took(run.folder),
                 "versions": ", ".join(f"{name} {version}" for name, version in info.versions.items()),
                 "folder": run.folder.name,
@@ -65,19 +70,28 @@ def _run(collection: Collection, run: Run, summary: Summary) -> Html:
     )
 
 
-def _took(folder: Path) -> str:
-    """Time, speed, tokens and cost of all the sessions that predicted, from `timing.json`."""
-    if not (folder / TIMING).is_file():
-        return "not recorded (answers from elsewhere)"
-    sessions = read_json(folder / TIMING, list[Session])
+def sessions_of(folder: Path) -> list[Session]:
+    """The sessions that predicted, from `timing.json`; none where the answers came from elsewhere."""
+    return read_json(folder / TIMING, list[Session]) if (folder / TIMING).is_file() else []
+
+
+def wall_time(sessions: Sequence[Session]) -> str:
+    """Seconds and speed of all sessions together."""
     seconds, asked = sum(session.seconds for session in sessions), sum(session.num_predictions for session in sessions)
     speed = f", {asked / seconds:.1f} predictions a second" if seconds > 0 else ""
-    found = f"{seconds:.1f} s in {len(sessions)} session{'s' if len(sessions) != 1 else ''}{speed}"
+    return f"{seconds:.1f} s in {len(sessions)} session{'s' if len(sessions) != 1 else ''}{speed}"
+
+
+def _took(folder: Path) -> str:
+    """Time, speed, tokens and cost of all the sessions that predicted."""
+    sessions = sessions_of(folder)
+    if not sessions:
+        return "not recorded (answers from elsewhere)"
     usages = [session.usage for session in sessions if session.usage is not None]
     if not usages:
-        return found
+        return wall_time(sessions)
     total = functools.reduce(Usage.plus, usages)
-    return f"{found}; {_plain({name: value for name, value in msgspec.to_builtins(total).items() if value})}"
+    return f"{wall_time(sessions)}; {_plain({name: value for name, value in msgspec.to_builtins(total).items() if value})}"
 
 
 def _facts(values: Mapping[str, str]) -> Html:

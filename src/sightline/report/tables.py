@@ -30,11 +30,12 @@ class SummarisedRun:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, the text of a run's cell ("value [interval] (n)", None if it has none), and the examples behind it."""
+    """A column: its title, the text of a run's cell ("value [interval] (n)", None if it has none), and the examples behind it, None
+    where the gallery cannot show just those."""
 
     title: str
     text: Callable[[SummarisedRun], str | None]
-    behind: Behind
+    behind: Behind | None
 
 
 def summarised_runs(collection: Collection, answered: AnsweredSet, summaries: Sequence[Summary]) -> tuple[SummarisedRun, ...]:
@@ -55,16 +56,19 @@ def table(set_name: str, runs: Sequence[SummarisedRun], columns: Sequence[Column
     return element("div", content, class_="scroll", tabindex="0", role="region", aria_label=f"results on {set_name}")
 
 
+def troubles(summary: Summary) -> list[str]:
+    """What makes the numbers of a run doubtful, in words; nothing if all was asked and answered."""
+    found = [f"partial: {summary.num_scored} of {summary.num_examples}"] if summary.num_missing else []
+    return found + [f"{count} {status}" for status in DEGRADED if (count := summary.statuses.get(status))]
+
+
 def folded(title: str, *content: Html) -> Html:
     """Content under a title that opens it."""
     return element("details", element("summary", title), *content)
 
 
 def _row_head(run: SummarisedRun) -> Html:
-    summary = run.summary
-    found = [f" partial: {summary.num_scored} of {summary.num_examples}"] if summary.num_missing else []
-    found += [f" {count} {status}" for status in DEGRADED if (count := summary.statuses.get(status))]
-    trouble = [element("span", words, class_="trouble") for words in found]
+    trouble = [element("span", f" {words}", class_="trouble") for words in troubles(run.summary)]
     return element("th", element("span", run.letter, class_=f"key {run.paint}"), f" {run.label}", *trouble, scope="row")
 
 
@@ -75,6 +79,8 @@ def _cell(set_name: str, run: SummarisedRun, column: Column) -> Html:
     shown, _, count = text.rpartition(" (")
     value, _, interval = shown.partition(" [")
     behind = column.behind
+    if behind is None:
+        return element("td", value, element("span", f" [{interval} ({count}" if interval else f" ({count}", class_="behind"))
     return element(
         "td",
         element("a", value, class_="examples", href=gallery_url(set_name, run.label, behind.counted)),

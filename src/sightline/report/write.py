@@ -23,17 +23,19 @@ FORMAT = 1
 MARKER = "report.json"
 OURS = frozenset({"index.html", MARKER, "assets", "data"})
 NUM_THREADS = 2
-STYLES = ("page.css", "gallery.css")
+STYLES = ("page.css", "gallery.css", "strip.css")
 SCRIPTS = (
     "data.js",
     "state.js",
     "dom.js",
     "rows.js",
     "overlay.js",
+    "strip.js",
     "card.js",
     "zoom.js",
     "detail.js",
     "controls.js",
+    "save.js",
     "grid.js",
     "app.js",
 )
@@ -101,7 +103,7 @@ def _write(
             "p", f"The gallery holds the first {max_examples} examples of each task set; the tables count all.", class_="note"
         )
     assets = _write_assets(folder / "assets")
-    html = page(collection, summaries, gallery.tallies, title=title, assets=assets, sampling=sampling)
+    html = page(collection, summaries, gallery.counts, title=title, assets=assets, sampling=sampling)
     (folder / "index.html").write_text(html, encoding="utf-8")
     names = tuple(run.folder.name for run in collection.runs)
     write_json(folder / MARKER, ReportInfo(format=FORMAT, package_version=__version__, title=title, runs=names, num_examples=total))

@@ -58,8 +58,10 @@ class Score(Record):
     `l2_over_size` = l2_px / sqrt(box width * box height); all three only for a readable point on a visible object. Where a box or a
     mask is asked, `iou` is its overlap with the true one (0 without a usable answer), `hit` says that it is at least 0.5, and there
     is neither `hit_dilated` nor a distance. Where yes or no is asked, there is no `hit`; of other options it says that the right
-    one was chosen. Where points are right without a region, `hit` is an `l2_norm` below 0.05 (to the nearest one). `values`: the
-    further measurements of the task's own protocol by name (viou, tiou, j, f, ...), each averaged in the summary.
+    one was chosen. Where points are right without a region, `hit` is an `l2_norm` below 0.05 (to the nearest one). Where
+    any number of boxes is asked, `hit` says that all are found and no other is given. `values`: the further measurements of the
+    task's own protocol by name (viou, tiou, j, f, ...), each averaged in the summary, but for those in pixels (`_px`), which are
+    summed.
     """
 
     id: str

@@ -19,11 +19,13 @@
     addEventListener("keydown", onKey);
     at("filters").elements.q.addEventListener("focus", () => searchTexts());
     at("example").addEventListener("close", () => change({ open: "" }));
+    at("save").addEventListener("click", () => sightline.save(view));
     at("close").addEventListener("click", () => at("example").close());
     at("next").addEventListener("click", () => move(1));
     at("previous").addEventListener("click", () => move(-1));
     document.addEventListener("click", onNumber);
     await render();
+    sightline.rows.prepare(view.rows);
     if (location.hash.length > 1) at("gallery").scrollIntoView({ behavior: "instant" });
   }
 

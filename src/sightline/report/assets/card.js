@@ -28,7 +28,13 @@
   function fill(view, pictures, example, set) {
     const runs = entries(view.runsOf(set), example);
     const options = { runs, hidden: view.hidden, boxHeight: PICTURE_HEIGHT };
-    for (const index of example.images.keys()) pictures.append(sightline.overlay.picture(example, index, options));
+    const single = sightline.strip.others(example);
+    if (example.clip) {
+      pictures.append(...single.slice(0, 1).map((index) => sightline.overlay.picture(example, index, options)));
+      pictures.append(sightline.strip.contact(example, runs, view.hidden));
+      return;
+    }
+    for (const index of single) pictures.append(sightline.overlay.picture(example, index, options));
   }
 
   function entries(runs, example) {

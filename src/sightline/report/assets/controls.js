@@ -5,10 +5,12 @@
   const { h } = sightline.dom;
   const { FILTERS } = sightline.state;
 
+  const MAX_LABELS = 1000; // offered while typing; any other can be typed
   const FIXED = {
     right: [["", "right or wrong"], ["1", "right"], ["0", "wrong"]],
     hit: [["", "hit or miss"], ["1", "hit"], ["0", "miss"]],
     truth: [["", "visible or absent"], ["visible", "object visible"], ["absent", "object absent"]],
+    side: [["", "any side"], ["left", "true point on the left"], ["right", "true point on the right"]],
     versus: [["", "any outcome"], ["won", "only the first right"], ["lost", "only the second right"], ["both", "both right"],
       ["neither", "both wrong"], ["differ", "one right, one wrong"]],
     sort: [["", "stored order"], ["error", "largest error first"], ["overlap", "smallest overlap first"], ["disagreement", "disagreement first"]],
@@ -30,6 +32,8 @@
       form.elements[name].replaceChildren(...choices.map(([value, words]) => h("option", { value }, words)));
     }
     document.getElementById("scenes").replaceChildren(...rows.groups.map((value) => h("option", { value })));
+    const labels = [...new Set(rows.labels)].filter(Boolean).slice(0, MAX_LABELS);
+    document.getElementById("labels").replaceChildren(...labels.map((value) => h("option", { value })));
     form.addEventListener("input", (event) => change(event.target.name, event.target.value));
     form.addEventListener("submit", (event) => event.preventDefault());
   }

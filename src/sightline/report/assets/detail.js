@@ -12,21 +12,25 @@
     body.replaceChildren(
       ...pictures(view, example, runs),
       h("div.columns", {},
-        h("section", {}, h("h3", {}, "Example"), facts(exampleFacts(rows, set, row, example)), prompts(example)),
+        h("section", {}, h("h3", {}, "Example"), facts(exampleFacts(rows, set, row, example)), evidence(example), prompts(example)),
         h("section", {}, h("h3", {}, "Answers"), runs.map((entry) => answer(view, entry, at, example))),
       ),
     );
   }
 
   function pictures(view, example, runs) {
-    const drawn = example.images.map((image, index) => ({
-      image, frame: sightline.overlay.picture(example, index, { runs, hidden: view.hidden, boxHeight: 0.58 * innerHeight }),
+    const single = sightline.strip.others(example);
+    const clip = example.clip ? [sightline.strip.full(view, example, runs)] : [];
+    if (!single.length) return clip;
+    const drawn = single.map((index) => ({
+      image: example.images[index], index,
+      frame: sightline.overlay.picture(example, index, { runs, hidden: view.hidden, boxHeight: 0.58 * innerHeight }),
     }));
     const { node, windows } = sightline.zoom.link(drawn);
-    return [node, h("div.big-pictures", {}, drawn.map(({ image }, index) => {
+    return [...clip, node, h("div.big-pictures", {}, drawn.map(({ image, index }, at) => {
       const scale = image.preview_width / image.width;
       const scaled = scale === 1 ? "kept unscaled" : `preview at ${number(100 * scale)} % (${image.preview_width} × ${image.preview_height})`;
-      return h("figure", {}, windows[index],
+      return h("figure", {}, windows[at],
         h("figcaption", {}, h("b", {}, image.roles.join(" | ")), ` picture ${index}, ${image.width} × ${image.height} px, ${scaled}`),
         view.hidden.has("depth") ? null : example.panels.filter((panel) => panel.image === index).map(depthLegend),
       );
@@ -44,6 +48,7 @@
   function exampleFacts(rows, set, row, example) {
     const truth = example.truth;
     const where = place(truth);
+    const panels = example.panels.filter(({ role }) => !example.clip || role !== "frame");
     const accepted = truth.mask && truth.points.length ? `, accepted on its mask${truth.dilated ? " (dashed: dilated mask)" : ""}` : "";
     return [
       ["id", rows.ids[row]],
@@ -52,10 +57,17 @@
       ["object", example.label ? `${example.object} (${example.label})` : example.object],
       ["tier", rows.tiers[rows.tier[row]]],
       ["truth", truth.word || (truth.visible ? `${where} px of picture ${truth.image}${accepted}` : "not visible")],
-      ["views", example.panels.map((panel) => `${panel.role} ${panel.view || "?"} at ${pair([panel.x, panel.y])} of picture ${panel.image}`).join("; ")],
+      ...(example.clip ? [["frames", `${example.clip.times.length} of the clip, ${number(example.clip.times[0], 2)} s to ${number(example.clip.times.at(-1), 2)} s`]] : []),
+      ...(panels.length ? [["views", panels.map((panel) => `${panel.role} ${panel.view || "?"} at ${pair([panel.x, panel.y])} of picture ${panel.image}`).join("; ")]] : []),
       ...(example.reference ? [["reference", `${pair(example.reference.point)} px of picture ${example.reference.image}`]] : []),
       ...Object.entries(example.slices).map(([name, value]) => [name, String(value)]),
     ];
+  }
+
+  // The rule, its margin and whatever else the task keeps of it.
+  function evidence(example) {
+    const { facts: found } = example.evidence;
+    return found.length ? h("div.decided", {}, h("h4", {}, "What decided the truth"), facts(found)) : null;
   }
 
   // The prompt as each dialect wrote it; picture slots stand as words.
@@ -144,6 +156,7 @@
       ...(outcome ? [["outcome", outcome]] : []),
       ...(sightline.index.kindNames[kind] ? [["kind", sightline.index.kinds[sightline.index.kindNames[kind]].toLowerCase()]] : []),
       ...(score && score.iou !== null ? [["overlap", `${number(score.iou, 3)} (IoU; at least 0.5 is a hit)`]] : []),
+      ...(score ? Object.entries(score.values).map(([name, value]) => [name, number(value, name.endsWith("_px") ? 0 : 3)]) : []),
       ...(score && score.l2_px !== null
         ? [["distance", `${number(score.l2_px)} px (line to T), ${number(score.l2_norm, 3)} of the picture` +
             (score.l2_over_size === null ? "" : `, ${number(score.l2_over_size, 2)} of the object's size`)]]

@@ -5,7 +5,7 @@
   const { h, s } = sightline.dom;
   const LAYERS = {
     truth: "truth (T)", mask: "mask", dilated: "dilated mask", points: "predictions", line: "error line", reference: "reference (R)",
-    seam: "seam", depth: "depth",
+    evidence: "objects of the rule", seam: "seam", depth: "depth",
     agreement: "masks against the truth (both green, only predicted orange, only true blue)",
   };
   const AT_FIRST_OFF = ["depth", "agreement"]; // they cover the picture
@@ -28,6 +28,7 @@
     drawDepth(draw);
     drawSeam(draw);
     drawReference(draw);
+    drawEvidence(draw);
     drawTruth(draw);
     const drawn = runs.filter(({ letter }) => !hidden.has(letter));
     if (drawn.length) drawAgreement(draw, drawn[0]);
@@ -63,6 +64,20 @@
     if (!reference || reference.image !== imageIndex || !shows("reference")) return;
     outline(lines, rectangle(reference.box), "reference");
     mark(draw, reference.point, { letter: "R", shape: "ring", kind: "reference", place: "n" });
+  }
+
+  // The objects that a rule looked at, with their names, where it decided.
+  function drawEvidence({ example, image, imageIndex, lines, frame, shows }) {
+    if (!shows("evidence")) return;
+    for (const { image: index, box, words } of example.evidence.boxes) {
+      if (index !== imageIndex) continue;
+      outline(lines, rectangle(box), "evidence");
+      const name = h("span.overlap.evidence", {}, words);
+      if (box[0] < image.width / 2) name.style.left = `${percent(box[0], image.width)}%`;
+      else name.style.right = `${100 - percent(box[2], image.width)}%`; // so that the words stay in the picture
+      name.style.top = `${percent(box[1], image.height)}%`;
+      frame.append(name);
+    }
   }
 
   function drawTruth(draw) {
@@ -109,6 +124,7 @@
     const target = example.truth.image === imageIndex ? example.truth.points[0] : undefined;
     for (const box of answer.boxes) outline(lines, rectangle(box), kind);
     if (answer.outline) outline(lines, answer.outline, kind);
+    drawOverlap(draw, prediction, { letter, number, kind });
     const points = answer.points.length ? answer.points : answer.boxes.map(centre);
     for (const point of points) {
       if (target && shows("line")) {
@@ -116,6 +132,17 @@
       }
       mark(draw, point, { letter, shape: SHAPES[number % SHAPES.length], kind, place: PLACES[number % PLACES.length] });
     }
+  }
+
+  // The overlap with the truth, at the upper left corner of the first box, or at the first corner of the mask's outline.
+  function drawOverlap({ image, frame }, { answer, score }, { letter, number, kind }) {
+    const corner = answer.boxes.length ? answer.boxes[0] : /^M(\d+) (\d+)/.exec(answer.outline)?.slice(1).map(Number);
+    if (!score || score.iou === null || !corner) return;
+    const words = h(`span.overlap.${kind}`, { title: `${letter}: overlap with the truth` }, `${letter} IoU ${sightline.dom.number(score.iou, 2)}`);
+    words.style.left = `${percent(corner[0], image.width)}%`;
+    words.style.top = `${percent(corner[1], image.height)}%`;
+    words.style.marginTop = `${16 * number}px`; // those of models with the same box stand below each other
+    frame.append(words);
   }
 
   // A mark of constant size on screen at a point, its letter beside it; one outside the picture is drawn hollow at the edge.

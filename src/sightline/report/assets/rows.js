@@ -15,6 +15,7 @@
       tier: column(Uint8Array, index.tier),
       visible: column(Uint8Array, index.visible),
       cell: column(Uint8Array, index.cell),
+      side: column(Uint8Array, index.side),
       haystack: index.ids.map((id, row) => `${id}\n${index.labels[row]}`.toLowerCase()),
       kindNames: Object.keys(index.kinds),
       slices: Object.fromEntries(Object.entries(index.slices).map(([name, text]) => [name, column(Uint8Array, text)])),
@@ -88,6 +89,7 @@
     const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
     const inBin = state.bin && binTest(rows, state.bin);
     const cell = state.cell === undefined ? -1 : rows.cells.indexOf(state.cell);
+    const side = { left: 0, right: 1 }[state.side];
     const did = outcome(rows, state);
     for (const set of rows.sets) {
       if (state.set && set.name !== state.set) continue;
@@ -102,6 +104,8 @@
         if (tiers && !tiers.has(rows.tier[row])) continue;
         if (inBin && !inBin(row)) continue;
         if (cell >= 0 ? rows.cell[row] !== cell : state.cell) continue;
+        if (state.side && rows.side[row] !== side) continue;
+        if (state.label && rows.labels[row] !== state.label) continue;
         if (truth !== undefined && rows.visible[row] !== truth) continue;
         if (did && !runs.some((run) => did(run, at, rows.visible[row]))) continue;
         if (state.vs && !compares(runs[0], other, at, relation)) continue;
@@ -131,17 +135,54 @@
 
   // All rows are ordered once for each order and model; what is found is then picked from them in that order.
   function order(rows, state, found) {
-    const key = { error: worstErrors, overlap: missingOverlaps, disagreement: disagreements }[state.sort];
-    if (!key) return found;
-    const name = `${state.sort}\n${state.sort === "disagreement" ? "" : state.model || ""}`;
-    if (!rows.orders.has(name)) rows.orders.set(name, largestFirst(key(rows, state)));
-    const chosen = new Uint8Array(rows.ids.length);
+    if (!Object.hasOwn(KEYS, state.sort || "")) return found;
+    const ordered = orderOf(rows, state);
+    const chosen = new Uint8Array(ordered.length);
     for (const row of found) chosen[row] = 1;
-    return Array.from(rows.orders.get(name).filter((row) => chosen[row]));
+    return Array.from(ordered.filter((row) => chosen[row]));
   }
 
+  const KEYS = { error: worstErrors, overlap: missingOverlaps, disagreement: disagreements };
+
+  function orderOf(rows, state) {
+    const name = `${state.sort}\n${state.sort === "disagreement" ? "" : state.model || ""}`;
+    if (!rows.orders.has(name)) rows.orders.set(name, largestFirst(KEYS[state.sort](rows, state)));
+    return rows.orders.get(name);
+  }
+
+  // Rows by falling key, equal ones as stored: a radix sort over the keys' bits, 16 at a time. Keys are -1 or from 0 up, so that with
+  // the sign turned their bits stand in the same order as their values.
   function largestFirst(keys) {
-    return Uint32Array.from(keys, (_, row) => row).sort((a, b) => keys[b] - keys[a] || a - b);
+    const parts = new Uint16Array(keys.buffer); // lowest first: browsers run on little-endian machines
+    let from = Uint32Array.from(keys.keys()), to = new Uint32Array(keys.length);
+    for (let part = 0; part < 4; part++) {
+      const turned = part === 3 ? 0x8000 : 0;
+      const places = new Uint32Array(0x10000);
+      for (let at = part; at < parts.length; at += 4) places[parts[at] ^ turned]++;
+      if (places[parts[part] ^ turned] === keys.length) continue; // all alike here
+      for (let digit = 0xffff, place = 0; digit >= 0; digit--) {
+        const count = places[digit];
+        places[digit] = place;
+        place += count;
+      }
+      for (let at = 0; at < from.length; at++) to[places[parts[4 * from[at] + part] ^ turned]++] = from[at];
+      const sorted = to;
+      to = from;
+      from = sorted;
+    }
+    return from;
+  }
+
+  // Makes the orders while the reader looks at the page, one at a time, so that asking for one finds it made.
+  function prepare(rows) {
+    const states = ["", ...rows.models.map(({ label }) => label)].flatMap((model) => Object.keys(KEYS).map((sort) => ({ sort, model })));
+    const next = () => {
+      const state = states.shift();
+      if (!state) return;
+      orderOf(rows, state);
+      requestIdleCallback(next);
+    };
+    requestIdleCallback(next);
   }
 
   // The largest distance to the truth of the chosen (or any) run; rows without one come last.
@@ -198,5 +239,14 @@
     return run.status[at] === UNSCORED ? null : Boolean(run.flags[at] & CORRECT);
   }
 
-  sightline.rows = { decode, select, setOf, loadTexts, detail, isRight };
+  // Status, kind, right, hit, hit on the dilated mask, said visible, wrong panel, distance, overlap; null where it does not apply.
+  function outcomeOf(rows, run, at) {
+    if (run.status[at] === UNSCORED) return Array(9).fill(null);
+    const flags = run.flags[at];
+    const where = (known, bit) => (flags & known ? Boolean(flags & bit) : null);
+    return [rows.statuses[run.status[at]], rows.kindNames[run.kind[at]] ?? null, Boolean(flags & CORRECT), where(HIT_KNOWN, HIT),
+      where(DILATED_KNOWN, DILATED), where(SAID_KNOWN, SAID), Boolean(flags & HALF), run.l2[at], run.iou[at]];
+  }
+
+  sightline.rows = { decode, select, prepare, setOf, loadTexts, detail, isRight, outcomeOf };
 })();
