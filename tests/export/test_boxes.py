@@ -9,12 +9,12 @@ import pytest
 
 from sightline import media
 from sightline.cli import run
-from sightline.datasets.davis import Davis
+from sightline.datasets.clips.davis import Davis
 from sightline.export.boxes import clip_boxes, export_boxes
 from sightline.geometry.masks import encode_mask
 from sightline.taskset.clip_work import ClipSource
 from sightline.types import Clip, ClipFrame, Expression, Track
-from tests.datasets.refer_trees import SIDE, rle, save_frames, save_json, save_labels
+from tests.datasets.referring.refer_trees import SIDE, rle, save_frames, save_json, save_labels
 from tests.davis_tree import write_list, write_sequence, write_tree
 
 DUEL = [[4 + 2 * k, 4, 14 + 2 * k, 14] for k in range(6)]

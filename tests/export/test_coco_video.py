@@ -9,8 +9,8 @@ import pytest
 from pycocotools import mask as coco
 
 from sightline.cli import run
-from sightline.datasets.coco_video import CocoVideo
-from sightline.datasets.davis import Davis
+from sightline.datasets.clips.davis import Davis
+from sightline.datasets.coco.coco_video import CocoVideo
 from sightline.export.coco_video import clip_frames
 from sightline.tasks.clips import SeenClip
 from sightline.types import Clip, ClipFrame, Track

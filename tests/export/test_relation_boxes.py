@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sightline.cli import run
-from sightline.datasets.sav import Sav
+from sightline.datasets.clips.sav import Sav
 from sightline.errors import InputError
 from sightline.export.relation_boxes import SETS, RelationSource, export_relation_boxes
 from sightline.geometry.masks import decode_mask

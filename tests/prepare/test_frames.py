@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sightline import media
-from sightline.datasets.sav import Sav
+from sightline.datasets.clips.sav import Sav
 from sightline.errors import InputError
 from sightline.prepare.frames import extract_frames, keeps
 from tests.video_file import write_video

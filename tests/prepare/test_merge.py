@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sightline.datasets import CLIP_READERS, ClipFormat, ClipReader
-from sightline.datasets.merged import Merged
-from sightline.datasets.mose import Mose
+from sightline.datasets.clips.merged import Merged
+from sightline.datasets.clips.mose import Mose
 from sightline.errors import InputError
 from sightline.prepare.merge import MergeSource, merge_sources
 from sightline.tasks.clips import SeenClip

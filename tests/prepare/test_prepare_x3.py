@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sightline import media
-from sightline.datasets.davis import Davis
+from sightline.datasets.clips.davis import Davis
 from sightline.datasets.x3 import X3
 from sightline.errors import InputError
 from sightline.files import read_json

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.datasets.davis import Davis
+from sightline.datasets.clips.davis import Davis
 from sightline.prepare.views import SurveyedFrame, choose_views, survey
 from sightline.types import ClipFrame, LedgerEntry
 from tests.davis_tree import labels, save_palette, write_sequence

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sightline.datasets.davis import Davis
+from sightline.datasets.clips.davis import Davis
 from sightline.geometry.masks import decode_mask, encode_mask
 from sightline.tasks.clips import Place, SeenClip
 from sightline.types import Clip, ClipFrame, MaskRle, Track

@@ -19,7 +19,7 @@ from sightline.tasks.refer import ReferOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
 from sightline.types import Answer, Boxes, BoxTrack, MaskAnswer, MaskTrack, Points, Span
-from tests.datasets.refer_trees import SIDE, annotation, coco_name, instances, ref, rle, save_json
+from tests.datasets.referring.refer_trees import SIDE, annotation, coco_name, instances, ref, rle, save_json
 from tests.davis_tree import save_picture
 from tests.taskset.test_build import content
 

@@ -120,7 +120,7 @@ def export_x3_results(
     json: Json = False,
 ) -> None:
     """A run's answers and metrics as the x3 pipeline's evaluator writes them, by its definitions."""
-    from sightline.evaluate.x3_original import export_results  # noqa: PLC0415
+    from sightline.evaluate.protocols.x3_original import export_results  # noqa: PLC0415
 
     results = export_results(run, out, taskset=taskset)
     rows = list(plain(results.metrics).items())

@@ -13,9 +13,9 @@ from sightline.cli.model_options import takes_model_options
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
+    from sightline.evaluate.protocols.x3_compare import Line
     from sightline.evaluate.summary import Summary
     from sightline.evaluate.table import Table
-    from sightline.evaluate.x3_compare import Line
     from sightline.models import ModelOptions
 
 ModelName = Annotated[
@@ -271,8 +271,8 @@ def print_summaries(summaries: Sequence["Summary"], *, by: Sequence[str] = ()) -
 
 def _score_x3(run: Path, summary: "Summary", *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
     """Score by the x3 pipeline's definitions too, and set both side by side."""
-    from sightline.evaluate.x3_compare import compare_protocols  # noqa: PLC0415
-    from sightline.evaluate.x3_original import PROTOCOL, SUMMARY, summarise_x3  # noqa: PLC0415
+    from sightline.evaluate.protocols.x3_compare import compare_protocols  # noqa: PLC0415
+    from sightline.evaluate.protocols.x3_original import PROTOCOL, SUMMARY, summarise_x3  # noqa: PLC0415
 
     original = summarise_x3(run, taskset=taskset, partial=summary.num_missing > 0)
     value = {"summary": plain(summary), PROTOCOL: plain(original)}
@@ -282,8 +282,8 @@ def _score_x3(run: Path, summary: "Summary", *, taskset: Path | None, by: Sequen
 
 def _score_published(run: Path, summary: "Summary", protocol: str, *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
     """Score by the rule of a benchmark's authors too, and set both side by side."""
-    from sightline.evaluate.published import summarise_published, summary_file  # noqa: PLC0415
-    from sightline.evaluate.published_compare import compare_published  # noqa: PLC0415
+    from sightline.evaluate.protocols.published import summarise_published, summary_file  # noqa: PLC0415
+    from sightline.evaluate.protocols.published_compare import compare_published  # noqa: PLC0415
 
     published = summarise_published(run, protocol, taskset=taskset, partial=summary.num_missing > 0)
     value = {"summary": plain(summary), protocol: plain(published)}
@@ -293,8 +293,8 @@ def _score_published(run: Path, summary: "Summary", protocol: str, *, taskset: P
 
 def _score_referring(run: Path, summary: "Summary", protocol: str, *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
     """Score by the rule of a referring benchmark too, and set both side by side."""
-    from sightline.evaluate.referring_compare import compare_referring  # noqa: PLC0415
-    from sightline.evaluate.referring_original import summarise_referring, summary_file  # noqa: PLC0415
+    from sightline.evaluate.protocols.referring_compare import compare_referring  # noqa: PLC0415
+    from sightline.evaluate.protocols.referring_original import summarise_referring, summary_file  # noqa: PLC0415
 
     original = summarise_referring(run, protocol, taskset=taskset, partial=summary.num_missing > 0)
     value = {"summary": plain(summary), protocol: plain(original)}

@@ -77,121 +77,121 @@ class ClipFormat(Protocol):
 
 
 def _davis() -> ClipFormat:
-    from sightline.datasets.davis import Davis  # noqa: PLC0415
+    from sightline.datasets.clips.davis import Davis  # noqa: PLC0415
 
     return Davis
 
 
 def _mose() -> ClipFormat:
-    from sightline.datasets.mose import Mose  # noqa: PLC0415
+    from sightline.datasets.clips.mose import Mose  # noqa: PLC0415
 
     return Mose
 
 
 def _youtube_vos() -> ClipFormat:
-    from sightline.datasets.youtube_vos import YouTubeVos  # noqa: PLC0415
+    from sightline.datasets.clips.youtube_vos import YouTubeVos  # noqa: PLC0415
 
     return YouTubeVos
 
 
 def _youtube_vos_30fps() -> ClipFormat:
-    from sightline.datasets.youtube_vos import YouTubeVosAllFrames  # noqa: PLC0415
+    from sightline.datasets.clips.youtube_vos import YouTubeVosAllFrames  # noqa: PLC0415
 
     return YouTubeVosAllFrames
 
 
 def _lvos() -> ClipFormat:
-    from sightline.datasets.lvos import Lvos  # noqa: PLC0415
+    from sightline.datasets.clips.lvos import Lvos  # noqa: PLC0415
 
     return Lvos
 
 
 def _sav() -> ClipFormat:
-    from sightline.datasets.sav import Sav  # noqa: PLC0415
+    from sightline.datasets.clips.sav import Sav  # noqa: PLC0415
 
     return Sav
 
 
 def _sav_auto() -> ClipFormat:
-    from sightline.datasets.sav import SavAuto  # noqa: PLC0415
+    from sightline.datasets.clips.sav import SavAuto  # noqa: PLC0415
 
     return SavAuto
 
 
 def _merged() -> ClipFormat:
-    from sightline.datasets.merged import Merged  # noqa: PLC0415
+    from sightline.datasets.clips.merged import Merged  # noqa: PLC0415
 
     return Merged
 
 
 def _refcoco() -> ClipFormat:
-    from sightline.datasets.refcoco import REFCOCO  # noqa: PLC0415
+    from sightline.datasets.referring.refcoco import REFCOCO  # noqa: PLC0415
 
     return REFCOCO
 
 
 def _refcoco_plus() -> ClipFormat:
-    from sightline.datasets.refcoco import REFCOCO_PLUS  # noqa: PLC0415
+    from sightline.datasets.referring.refcoco import REFCOCO_PLUS  # noqa: PLC0415
 
     return REFCOCO_PLUS
 
 
 def _refcocog() -> ClipFormat:
-    from sightline.datasets.refcoco import REFCOCOG  # noqa: PLC0415
+    from sightline.datasets.referring.refcoco import REFCOCOG  # noqa: PLC0415
 
     return REFCOCOG
 
 
 def _grefcoco() -> ClipFormat:
-    from sightline.datasets.grefcoco import GREFCOCO  # noqa: PLC0415
+    from sightline.datasets.referring.grefcoco import GREFCOCO  # noqa: PLC0415
 
     return GREFCOCO
 
 
 def _refcoco_rec() -> ClipFormat:
-    from sightline.datasets.refcoco_rec import RefCocoRec  # noqa: PLC0415
+    from sightline.datasets.referring.refcoco_rec import RefCocoRec  # noqa: PLC0415
 
     return RefCocoRec
 
 
 def _mevis() -> ClipFormat:
-    from sightline.datasets.mevis import MeVis  # noqa: PLC0415
+    from sightline.datasets.referring.mevis import MeVis  # noqa: PLC0415
 
     return MeVis
 
 
 def _ref_youtube_vos() -> ClipFormat:
-    from sightline.datasets.ref_youtube_vos import RefYouTubeVos  # noqa: PLC0415
+    from sightline.datasets.referring.ref_youtube_vos import RefYouTubeVos  # noqa: PLC0415
 
     return RefYouTubeVos
 
 
 def _ref_davis17() -> ClipFormat:
-    from sightline.datasets.ref_davis17 import RefDavis17  # noqa: PLC0415
+    from sightline.datasets.referring.ref_davis17 import RefDavis17  # noqa: PLC0415
 
     return RefDavis17
 
 
 def _revos() -> ClipFormat:
-    from sightline.datasets.revos import ReVos  # noqa: PLC0415
+    from sightline.datasets.referring.revos import ReVos  # noqa: PLC0415
 
     return ReVos
 
 
 def _coco() -> ClipFormat:
-    from sightline.datasets.coco import Coco  # noqa: PLC0415
+    from sightline.datasets.coco.coco import Coco  # noqa: PLC0415
 
     return Coco
 
 
 def _coco_video() -> ClipFormat:
-    from sightline.datasets.coco_video import CocoVideo  # noqa: PLC0415
+    from sightline.datasets.coco.coco_video import CocoVideo  # noqa: PLC0415
 
     return CocoVideo
 
 
 def _youtube_vis() -> ClipFormat:
-    from sightline.datasets.coco_video import YouTubeVis  # noqa: PLC0415
+    from sightline.datasets.coco.coco_video import YouTubeVis  # noqa: PLC0415
 
     return YouTubeVis
 
@@ -270,25 +270,25 @@ class QuestionFormat(Protocol):
 
 
 def _refspatial_bench() -> QuestionFormat:
-    from sightline.datasets.refspatial_bench import RefSpatialBench  # noqa: PLC0415
+    from sightline.datasets.questions.refspatial_bench import RefSpatialBench  # noqa: PLC0415
 
     return RefSpatialBench
 
 
 def _refspatial() -> QuestionFormat:
-    from sightline.datasets.refspatial import RefSpatial  # noqa: PLC0415
+    from sightline.datasets.questions.refspatial import RefSpatial  # noqa: PLC0415
 
     return RefSpatial
 
 
 def _where2place() -> QuestionFormat:
-    from sightline.datasets.where2place import Where2Place  # noqa: PLC0415
+    from sightline.datasets.questions.where2place import Where2Place  # noqa: PLC0415
 
     return Where2Place
 
 
 def _robospatial_home() -> QuestionFormat:
-    from sightline.datasets.robospatial_home import RoboSpatialHome  # noqa: PLC0415
+    from sightline.datasets.questions.robospatial_home import RoboSpatialHome  # noqa: PLC0415
 
     return RoboSpatialHome
 

@@ -25,7 +25,7 @@ import msgspec
 import sightline
 from sightline import media, video
 from sightline.datasets import CLIP_READERS, ClipReader
-from sightline.datasets.sav_frames import frames_folder
+from sightline.datasets.clips.sav_frames import frames_folder
 from sightline.errors import InputError
 from sightline.files import inside, only_writer, read_json, remove_temporaries, whole_folder, write_json, write_whole
 from sightline.prepare.links import link_file

@@ -88,6 +88,7 @@ VARIANTS: "dict[str, Callable[[], Task]]" = {
     "t2b_distractor": _distracted,
 }
 
+
 def _refer_box() -> "ClipTask":
     from sightline.tasks.refer_image import refer_box  # noqa: PLC0415
 

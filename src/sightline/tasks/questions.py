@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from sightline import media
-from sightline.datasets.cells import picture_source
-from sightline.datasets.point_text import POINT
+from sightline.datasets.questions.cells import picture_source
+from sightline.datasets.questions.point_text import POINT
 from sightline.errors import InputError
 from sightline.geometry.boxes import mask_to_box
 from sightline.geometry.points import truth_point

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sightline.datasets.davis import Davis
+from sightline.datasets.clips.davis import Davis
 from sightline.tasks.clips import SeenClip
 from sightline.tasks.footage import Sampling
 from sightline.tasks.relations.facts import find_facts

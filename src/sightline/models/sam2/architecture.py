@@ -125,7 +125,7 @@ def tiny_config(image_size: int = 128) -> Sam2VideoConfig:
             blocks_per_stage=[1, 1, 2, 1],
             embed_dim_per_stage=[12, 24, 48, 96],
             num_attention_heads_per_stage=[1, 2, 4, 8],
-            window_size_per_stage=[8, 4, 7, 7],
+            window_size_per_stage=[8, 4, 14, 7],  # an odd one before a stage that pools fails at some sizes, 512 among them
             global_attention_blocks=[3],
         ),
         backbone_channel_list=[96, 48, 24, 12],

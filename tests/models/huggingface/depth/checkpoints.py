@@ -1,12 +1,14 @@
 """Tiny depth networks with random weights, saved as the real ones are: config, safetensors, image processor."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports] - an extra
-import transformers  # pyright: ignore[reportMissingImports]
+import torch
 from PIL import Image
+
+transformers: Any = import_module("transformers")  # its configurations' type hints do not know all that they take
 
 DINO = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "image_size": 56, "patch_size": 14}
 NECK = {"neck_hidden_sizes": [8, 8, 16, 16], "fusion_hidden_size": 8}

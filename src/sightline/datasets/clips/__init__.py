@@ -1,0 +1,1 @@
+"""Clips with masks: the data sets of video object segmentation."""

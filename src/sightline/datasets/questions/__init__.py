@@ -1,0 +1,1 @@
+"""Benchmarks and training files that bring their own questions."""

@@ -1,0 +1,1 @@
+"""Clips and pictures with expressions that mean objects in them."""

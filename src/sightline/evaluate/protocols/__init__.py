@@ -1,0 +1,1 @@
+"""The rules of others beside ours: each benchmark's and pipeline's own way of counting, by name."""

@@ -1,0 +1,1 @@
+"""Training SAM 2 on clips: windows of videos as batches of frames and masks."""
