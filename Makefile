@@ -8,7 +8,7 @@ OUT ?= sightline-demo
 # One thread per process: the test and build workers are the parallelism.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup models demo test test-fast check format bench interop clean
+.PHONY: help setup models demo train-demo test test-fast check format bench interop clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,15 +20,19 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 $(BIN)/.models: $(BIN)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,models]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,models,train]"
 	@touch $@
 
 setup: $(BIN)/.ready ## install into .venv
 
-models: $(BIN)/.models ## also torch and transformers, for models on this machine
+models: $(BIN)/.models ## also torch, transformers and lightning, for models and training on this machine
 
 demo: setup ## rooms, tasks, baselines, report: about a minute
 	$(BIN)/sightline demo --out $(OUT)
+
+train-demo: models ## draw clips, train a tiny SAM 2 on them: J&F and weights, about a minute
+	$(BIN)/sightline demo-clips --out $(OUT)/clips
+	$(BIN)/sightline train sam2 --config-name tiny data.train_path=$(OUT)/clips/train.json data.val_path=$(OUT)/clips/val.json
 
 test: models ## all tests
 	$(BIN)/python -m pytest -n auto

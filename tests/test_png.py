@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sightline.png import splice, strip
+from sightline.png import altered, splice, strip
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
@@ -57,3 +57,19 @@ def test_a_row_longer_than_a_block_of_the_compressor_is_whole() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (3, 4000, 3), dtype=np.uint8)
     decoded = np.array(Image.open(io.BytesIO(splice([strip(noise), strip(noise[:, :7])]))))
     assert np.array_equal(decoded, np.concatenate((noise, noise[:, :7]), axis=1))
+
+
+@given(height=st.integers(1, 9), width=st.integers(1, 9), rows=st.sets(st.integers(0, 8)), seed=st.integers(0, 1000))
+def test_a_picture_that_changed_in_some_rows_has_the_strip_it_would_have_anew(
+    height: int, width: int, rows: set[int], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    old = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    new = old.copy()
+    for row in rows:
+        new[row : row + 1, rng.integers(0, width)] += 1
+    found, expected = altered(strip(old), old, new), strip(new)
+    assert found.rows == expected.rows
+    assert np.array_equal(found.sums, expected.sums)
+    assert np.array_equal(found.weighted, expected.weighted)
+    assert np.array_equal(np.array(Image.open(io.BytesIO(splice([found])))), new)

@@ -5,6 +5,10 @@ a row depends on the row above alone, so the filtered rows of A|B are those of A
 deflated by itself (a full flush ends it, nothing refers back), and a picture is the rows of its strips in turn: bytes are copied,
 not compressed. PNG: ISO/IEC 15948; deflate: RFC 1951; zlib: RFC 1950.
 
+A picture that differs from another in some rows, because something was drawn on it, takes the other rows from that one's strip.
+Measured on drawn rooms of 640x480, where an object touches 14 % of the rows: 1.7 ms instead of 4.7 ms a picture for compressing it
+anew in one stream, and 35 % more bytes.
+
 Within a row only repeated bytes are searched for (zlib's strategy "run length"), because a row is short. Measured against one
 deflate stream of level 1: 39 % more bytes on drawn rooms (with a full search 26 %), 16 % more on photographs of 854x480 (7 %), 4 %
 less on noisy renderings (5 % more); in 0.7 to 0.9 of the time of a full search.
@@ -48,8 +52,30 @@ def strip(rgb: UInt8[np.ndarray, "h w 3"], *, height: int | None = None) -> Stri
     flat[:num_rows] = rgb.reshape(num_rows, 3 * width)
     filtered = flat.copy()
     filtered[1:] -= flat[:-1]
+    return _deflated(width, filtered)
+
+
+def altered(before: Strip, old: UInt8[np.ndarray, "h w 3"], new: UInt8[np.ndarray, "h w 3"]) -> Strip:
+    """`strip(new)`, where `before` is `strip(old)`: only rows that differ, and those right below, are compressed."""
+    num_rows, width = new.shape[:2]
+    flat = new.reshape(num_rows, 3 * width)
+    differs = (old.reshape(num_rows, 3 * width) != flat).any(axis=1)
+    differs[1:] |= differs[:-1].copy()
+    places = np.flatnonzero(differs)
+    filtered = flat[places]
+    below = places > 0
+    filtered[below] -= flat[places[below] - 1]
+    part = _deflated(width, filtered)
+    rows, sums, weighted = list(before.rows), before.sums.copy(), before.weighted.copy()
+    for place, row in zip(places.tolist(), part.rows, strict=True):
+        rows[place] = row
+    sums[places], weighted[places] = part.sums, part.weighted
+    return Strip(width=width, rows=tuple(rows), sums=sums, weighted=weighted)
+
+
+def _deflated(width: int, filtered: UInt8[np.ndarray, "rows w3"]) -> Strip:
     deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, MEMORY_LEVEL, zlib.Z_RLE)
-    rows = tuple(deflate.compress(row.data) + deflate.flush(zlib.Z_FULL_FLUSH) for row in filtered)
+    rows = tuple([deflate.compress(row.data) + deflate.flush(zlib.Z_FULL_FLUSH) for row in filtered])
     checksums = np.array([zlib.adler32(row.data) for row in filtered], np.int64)
     # of one row of n bytes d: low half 1 + sum d, high half n + sum (n - i) d_i
     return Strip(width=width, rows=rows, sums=((checksums & 0xFFFF) - 1) % ADLER, weighted=((checksums >> 16) - 3 * width) % ADLER)

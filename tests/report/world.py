@@ -20,7 +20,7 @@ from sightline.files import write_json
 from sightline.geometry.masks import encode_mask, mask_id
 from sightline.media import encode_grey_png, pixel_digest
 from sightline.report.write import write_report
-from sightline.taskset.store import Manifest, StoredMask
+from sightline.taskset.store import FORMAT, Manifest, StoredMask
 from sightline.types import (
     AnswerForm,
     DepthRef,
@@ -89,7 +89,7 @@ def write_taskset(folder: Path, task: str, *, concat: bool) -> list[Example]:
     write_json(
         folder / "manifest.json",
         Manifest(
-            format=1,
+            format=FORMAT,
             name=f"{task}-validation",
             task=task,
             split="validation",

@@ -57,8 +57,8 @@ def test_an_index_that_is_none_is_refused(tmp_path):
     index = tmp_path / "depth.json"
     write_depth_folder(tmp_path, [VIEW])
     stored = json.loads(index.read_text())
-    index.write_text(json.dumps(stored | {"format": 2}))
-    with pytest.raises(InputError, match="format 2; this version reads format 1"):
+    index.write_text(json.dumps(stored | {"format": 1}))
+    with pytest.raises(InputError, match="format 1; this version reads format 2"):
         DepthFolder(tmp_path)
     stored["maps"][VIEW.digest]["path"] = "../outside.png"
     index.write_text(json.dumps(stored))

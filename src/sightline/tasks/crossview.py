@@ -176,7 +176,7 @@ def marked(seen: SeenObject, view: SeenView, studio: Studio, options: CrossViewO
         point = truth_point(mask, example_rng(options.seed, f"mark/{path}"))
         return draw_mark(studio.rgb(view.view.image), mask, mark=options.mark, alpha=options.alpha, point=point)
 
-    return studio.derived(path, draw)
+    return studio.drawn_on(path, view.view.image, draw)
 
 
 def shown_object(view: SeenView, example_id: str, options: CrossViewOptions) -> Reference:

@@ -115,6 +115,15 @@ class Studio:
             self._refs[path] = ImageRef(root="media", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
         return self._refs[path]
 
+    def drawn_on(self, path: str, original: str, draw: Callable[[], UInt8[np.ndarray, "h w 3"]]) -> ImageRef:
+        """As `derived`, of a picture that is `original` with something drawn on it: only the rows that changed are compressed."""
+        if path not in self._refs:
+            pixels = draw()
+            height, width = pixels.shape[:2]
+            self._encoded[path] = png.splice([png.altered(self._strip(original, height), self.rgb(original), pixels)])
+            self._refs[path] = ImageRef(root="media", path=path, width=width, height=height, digest=media.pixel_digest(pixels))
+        return self._refs[path]
+
     def beside(self, path: str, left: str, right: str) -> ImageRef:
         """The reference to a derived picture that shows two originals side by side; each original is compressed once."""
         pixels = side_by_side(self.rgb(left), self.rgb(right))

@@ -22,7 +22,7 @@ from sightline.errors import InputError
 from sightline.files import inside, read_json
 from sightline.types import ImageRef, Question, Record
 
-FORMAT = 1
+FORMAT = 2  # 1: pictures named by BLAKE2b
 INDEX, SETTINGS, LEDGER = "depth.json", "settings.json", "ledger.jsonl"
 
 Quantity = Literal["inverse", "metres"]

@@ -181,8 +181,9 @@ def end_attempts(folder: Path) -> None:
 
 def _sync_all(paths: Sequence[Path]) -> None:
     """Make files and folders durable, several at a time: a disk takes them together, one after the other they would wait for it."""
-    with ThreadPoolExecutor(SYNCS_AT_A_TIME) as pool:
-        for _ in pool.map(_sync_each, (paths[start::SYNCS_AT_A_TIME] for start in range(SYNCS_AT_A_TIME))):
+    threads = min(SYNCS_AT_A_TIME, len(paths))
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(_sync_each, (paths[start::threads] for start in range(threads))):
             pass
 
 
