@@ -129,22 +129,22 @@ ANNOTATIONS = {1: ("alone", 1), 2: ("still", 1), 3: ("still", 2), 4: ("still", 3
 
 def test_every_expression_holds_in_its_window(tree: Path, tmp_path: Path) -> None:
     written = export_relation_boxes(_source(tree), tmp_path / "out", name="all_vos2", options=OPTIONS)
-    assert written.videos == {"absolute": 2, "relative": 2, "switch": 1}
+    assert list(written.rows.values()) == [2, 2, 1]  # absolute, relative, switch
     # six of `still` (three ranks from two sides), six relative ones there (1,2 and 1,1 and 2,1); of `swap` one window each
-    assert written.expressions["absolute/left_3"] == 1
-    assert written.expressions["relative/left_2"] == 1
+    assert written.counts["expressions"]["absolute/left_3"] == 1
+    assert written.counts["expressions"]["relative/left_2"] == 1
     assert _verify(tmp_path / "out", _label_boxes(tree, ANNOTATIONS), width=48) >= 12
 
 
 def test_what_lies_outside_of_the_window_is_counted(tree: Path, tmp_path: Path) -> None:
     written = export_relation_boxes(_source(tree), tmp_path / "out", name="all_vos2", options=OPTIONS)
     assert written.dropped["outside_window"] == 2  # `swap` before or after, absolute and relative
-    ledger = [json.loads(line) for line in (tmp_path / "out/ledger.jsonl").read_text().splitlines()]
+    ledger = [json.loads(line) for line in (tmp_path / "out/all_vos2_relations.ledger.jsonl").read_text().splitlines()]
     assert sum(entry["reason"] == "outside_window" for entry in ledger) == 2
 
 
 def test_the_same_command_goes_on_and_ends_with_the_same_bytes(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sightline.export.relation_boxes.CLIPS_A_PART", 1)
+    monkeypatch.setattr("sightline.export.clip_parts.CLIPS_A_PART", 1)
     whole = export_relation_boxes(_source(tree), tmp_path / "whole", name="all_vos2", options=OPTIONS)
 
     def stop(done: int, _: int) -> None:
@@ -156,8 +156,10 @@ def test_the_same_command_goes_on_and_ends_with_the_same_bytes(tree: Path, tmp_p
     assert not list((tmp_path / "halted").glob("*step2.json"))
     again = export_relation_boxes(_source(tree), tmp_path / "halted", name="all_vos2", options=OPTIONS)
     assert again.counts == whole.counts
-    for path in sorted((tmp_path / "whole").rglob("*_step2.json")):
-        assert path.read_bytes() == (tmp_path / "halted" / path.name).read_bytes()
+    written = [path for path in sorted((tmp_path / "whole").rglob("*.json*")) if not path.name.endswith(".export.json")]
+    assert len(written) == 7  # three of each kind, and the ledger
+    for path in written:
+        assert path.read_bytes() == (tmp_path / "halted" / path.relative_to(tmp_path / "whole")).read_bytes()
     assert export_relation_boxes(_source(tree), tmp_path / "halted", name="all_vos2", options=OPTIONS) == again
 
 
@@ -183,13 +185,13 @@ def test_the_sa_v_masklets_are_exported_without_pictures(shared_data: Path, tmp_
         rle = clip.tracks[name - 1].masks[names.index(frame)]
         return None if rle is None else _tight(decode_mask(rle))
 
-    assert _verify(tmp_path / "out", box_at, width=480) == sum(written.expressions.values()) > 0
+    assert _verify(tmp_path / "out", box_at, width=480) == sum(written.counts["expressions"].values()) > 0
 
 
 def test_the_command_prints_what_it_wrote(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", "relations-boxes", "--data", "davis", "--root", str(tree), "--out", str(tmp_path / "out"), "--json"]
     assert run(arguments) == 0
-    assert json.loads(capsys.readouterr().out)["videos"]["switch"] == 1
+    assert json.loads(capsys.readouterr().out)["rows"]["all_vos2_switch_step2.json"] == 1
     assert run(["export", "relations-boxes", "--data", "x3", "--root", str(tree), "--out", str(tmp_path / "o"), "--json"]) == 2
 
 
@@ -200,7 +202,8 @@ def test_clips_without_a_pair_leave_empty_files_and_their_counts(
     assert run(["export", "relations-boxes", *where, "--json"]) == 0
     said = capsys.readouterr()
     written = json.loads(said.out)
-    assert written["videos"] == {"absolute": 0, "relative": 0, "switch": 0}
-    assert written["counts"]["object_frame/usable"] + written["counts"]["object_frame/truncated"] == 742  # one object a frame
+    assert list(written["rows"].values()) == [0, 0, 0]
+    relations = written["counts"]["relations"]
+    assert relations["object_frame/usable"] + relations["object_frame/truncated"] == 742  # one object a frame
     assert "warning" in said.err
     assert _read(tmp_path / "out", "absolute") == ({}, {})

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,6 +12,7 @@ import pytest
 from sightline.cli import run as run_command
 from sightline.errors import InputError
 from sightline.report.rows import COLUMNS, guard, write_rows
+from tests.report.clip_world import make_clip_world
 from tests.report.told import tell_world
 from tests.report.world import HOSTILE, NUM_EXAMPLES, World, write_run
 
@@ -93,3 +96,21 @@ def test_the_command_writes_rows_alone_or_beside_the_report_and_refuses_other_pl
         capsys.readouterr()
         assert run_command(["report", run, *arguments]) == 2
         assert words in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_further_measurements_of_a_score_come_as_json(tmp_path: Path):
+    run = make_clip_world(tmp_path).runs[0]
+    write_rows([run], tmp_path / "rows.parquet")
+    rows = {row["id"]: json.loads(row["values"]) for row in pq.read_table(tmp_path / "rows.parquet").to_pylist()}
+    scores = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
+    assert rows == {score["id"]: score.get("values", {}) for score in scores}
+    assert rows[scores[0]["id"]].keys() >= {"viou", "tiou"}
+
+
+def test_the_pages_own_csv_has_its_columns_in_the_same_order():
+    script = (files("sightline") / "report/assets/save.js").read_text()
+    found = re.search(r"const COLUMNS = (\[.*?\]);", script, re.DOTALL)
+    assert found
+    columns = json.loads(found[1])
+    assert columns == [name for name in COLUMNS if name in columns]
+    assert len(columns) == 16

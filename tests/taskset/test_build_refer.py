@@ -187,5 +187,7 @@ def test_the_command_builds_the_tasks_that_fit_the_data(tmp_path: Path, capsys: 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["build", "refer", "--root", str(tmp_path), "--out", str(tmp_path / "out"), "--split", "train"]
-    assert run([*command, "--data", "refkoko"]) == 2
-    assert "no reader of clips is called 'refkoko'" in capsys.readouterr().err
+    assert run([*command, "--data", "mevsi"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no reader of clips is called 'mevsi'. Did you mean 'mevis'? Choices: davis, mose," in said
+    assert "x3" not in said  # of another task

@@ -60,7 +60,7 @@ def test_a_clip_whose_annotation_cannot_be_read_stays_and_says_why(tmp_path: Pat
 
 
 def test_an_unknown_reader_is_named_with_the_others() -> None:
-    with pytest.raises(InputError, match="no reader of clips is called 'x3'; there are davis"):
+    with pytest.raises(InputError, match=r"no reader of clips is called 'x3'\. Choices: davis"):
         ClipSource(reader="x3", root="/", split="train").open()
 
 

@@ -12,7 +12,7 @@ from sightline.cli.build_options import BuildOptions, takes_build_options
 from sightline.cli.console import Json, Out, emit, plain, print_table, progress, say
 
 if TYPE_CHECKING:
-    from sightline.taskset.build import Built
+    from sightline.taskset.build import BuildRequest, Built
 
 build_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build task sets from a data set.")
 app.add_typer(build_app, name="build")
@@ -79,7 +79,7 @@ def build_x3(  # noqa: PLR0913 - one parameter an option
     from sightline.tasks import VARIANTS  # noqa: PLC0415
     from sightline.tasks.crossview import CrossViewOptions  # noqa: PLC0415
     from sightline.tasks.wording import parse_wording  # noqa: PLC0415
-    from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
+    from sightline.taskset.build import BuildRequest  # noqa: PLC0415
 
     splits = tuple(READERS["x3"][0]().splits(root)) if split is Split.all else (split.value,)
     options = CrossViewOptions(
@@ -99,7 +99,14 @@ def build_x3(  # noqa: PLR0913 - one parameter an option
         options=options,
         allow_shared_scenes=allow_shared_scenes,
     )
-    if allow_shared_scenes:
+    build_and_print(request, out, crew, units="scenes", json=json)
+
+
+def build_and_print(request: "BuildRequest", out: Path, crew: BuildOptions, *, units: str, json: bool) -> None:
+    """Build with the progress shown, and print the task sets; `units` is what a split consists of (scenes, clips)."""
+    from sightline.taskset.build import build  # noqa: PLC0415
+
+    if request.allow_shared_scenes:
         say("warning: --allow-shared-scenes: splits are not checked for leaks; do not train on one and report the other.")
     with progress(quiet=json) as bar:
         built = build(
@@ -107,9 +114,8 @@ def build_x3(  # noqa: PLR0913 - one parameter an option
             out,
             workers=crew.workers,
             engine=crew.engine,
-            on_progress=lambda name, done, total: bar(f"scenes of {name}", done, total),
+            on_progress=lambda name, done, total: bar(f"{units} of {name}", done, total),
         )
-
     emit(plain(built), as_json=json, text=lambda: print_built(built))
 
 

@@ -1,21 +1,28 @@
 """The options of every build (who does the work), and those of builds from clips (leaks), declared once for all commands."""
 
-import functools
-import inspect
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
+
+from sightline.cli.option_groups import takes
 
 if TYPE_CHECKING:
     from sightline.taskset.engine import RunShards
 
 
+Splits = Annotated[list[str] | None, typer.Option("--split", help="A split to build; may be given again. Default: all.")]
+NumFrames = Annotated[int, typer.Option(min=1, help="How many; does not count for --frames all.")]
+MaxFrames = Annotated[int, typer.Option(min=1, help="A clip of more frames is refused with --frames all.")]
+AssumedFps = Annotated[float, typer.Option(min=0.01, help="Frames a second where the data set does not say.")]
+Wording = Annotated[str, typer.Option(help="How questions are put: first, mixed (drawn for each example), or a number from 0.")]
+SharedClips = Annotated[bool, typer.Option("--allow-shared-scenes", help="Build although splits share clips.")]
+Seed = Annotated[int, typer.Option(help="Keys all random choices.")]
 Leaks = Annotated[
     Path | None,
     typer.Option("--leaks", help="A registry: refuse training data with recordings that are held out there; docs/leaks.md."),
 ]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a processor.")]
 DropLeaks = Annotated[bool, typer.Option("--drop-leaks", help="Leave such recordings out instead; the ledger names them.")]
 
 
@@ -42,18 +49,5 @@ def build_options(
     return BuildOptions(workers=workers, engine=open_engine(engine, address=address))
 
 
-def takes_build_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with all options of `build_options` added to its own; it gets them together, as its parameter `crew`."""
-    added = inspect.signature(build_options).parameters
-    signature = inspect.signature(command)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "crew"]
-
-    @functools.wraps(command)
-    def asked(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the command line gives them
-        given = {name: kwargs.pop(name) for name in added}
-        command(*args, crew=build_options(**given), **kwargs)
-
-    parameters = [*own, *added.values()]
-    asked.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportAttributeAccessIssue]
-    asked.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return asked
+takes_build_options = takes("crew", build_options)
+"""The command gets the options together, as its parameter `crew`."""

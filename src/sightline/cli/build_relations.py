@@ -6,10 +6,21 @@ from typing import Annotated, Literal
 
 import typer
 
-from sightline.cli.build import build_app, print_built
-from sightline.cli.build_options import BuildOptions, DropLeaks, Leaks, takes_build_options
-from sightline.cli.console import Json, Out, emit, plain, progress, say
-from sightline.errors import InputError
+from sightline.cli.build import build_and_print, build_app
+from sightline.cli.build_options import (
+    AssumedFps,
+    BuildOptions,
+    DropLeaks,
+    Leaks,
+    MaxFrames,
+    NumFrames,
+    Seed,
+    SharedClips,
+    Splits,
+    Wording,
+    takes_build_options,
+)
+from sightline.cli.console import Json, Out
 
 
 class RelationTask(enum.StrEnum):
@@ -27,7 +38,7 @@ def build_relations(  # noqa: PLR0913 - one parameter an option
     data: Annotated[str, typer.Option("--data", help="What the root holds: davis, sav, ...; see `sightline datasets`.")],
     root: Annotated[Path, typer.Option("--root", help="The data set's root.")],
     out: Out,
-    split: Annotated[list[str] | None, typer.Option(help="A split to build; may be given again. Default: all.")] = None,
+    split: Splits = None,
     task: Annotated[list[RelationTask] | None, typer.Option(help="A task to build; may be given again. Default: all.")] = None,
     names: Annotated[Path | None, typer.Option(help="Names of objects, from `sightline name-objects`.")] = None,
     refer: Annotated[
@@ -49,14 +60,14 @@ def build_relations(  # noqa: PLR0913 - one parameter an option
     frames: Annotated[
         Literal["uniform", "random", "keyframes", "all"], typer.Option(help="Which labelled frames a question about a clip shows.")
     ] = "uniform",
-    num_frames: Annotated[int, typer.Option(min=1, help="How many; does not count for --frames all.")] = 8,
-    max_frames: Annotated[int, typer.Option(min=1, help="A clip of more frames is refused with --frames all.")] = 128,
-    assumed_fps: Annotated[float, typer.Option(min=0.01, help="Frames a second where the data set does not say.")] = 6.0,
-    wording: Annotated[str, typer.Option(help="How questions are put: first, mixed, or a number from 0.")] = "first",
-    allow_shared_scenes: Annotated[bool, typer.Option("--allow-shared-scenes", help="Build although splits share clips.")] = False,
+    num_frames: NumFrames = 8,
+    max_frames: MaxFrames = 128,
+    assumed_fps: AssumedFps = 6.0,
+    wording: Wording = "first",
+    allow_shared_scenes: SharedClips = False,
     leaks: Leaks = None,
     drop_leaks: DropLeaks = False,
-    seed: Annotated[int, typer.Option(help="Keys all random choices.")] = 0,
+    seed: Seed = 0,
     json: Json = False,
     crew: BuildOptions,
 ) -> None:
@@ -64,15 +75,13 @@ def build_relations(  # noqa: PLR0913 - one parameter an option
 
     Stop it at any moment and run it again: it goes on, and ends with the same bytes. ledger.jsonl names what was left out.
     """
-    from sightline.datasets import CLIP_READERS  # noqa: PLC0415
+    from sightline.datasets import clip_format  # noqa: PLC0415
     from sightline.tasks.footage import Sampling  # noqa: PLC0415
     from sightline.tasks.relations.names import names_file  # noqa: PLC0415
     from sightline.tasks.relations.options import read_options  # noqa: PLC0415
     from sightline.tasks.wording import parse_wording  # noqa: PLC0415
-    from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
+    from sightline.taskset.build import BuildRequest  # noqa: PLC0415
 
-    if data not in CLIP_READERS:
-        raise InputError(f"--data {data!r}: relations are built from clips with masks: {', '.join(CLIP_READERS)}.")
     given = {
         "margin": margin,
         "buffer": buffer,
@@ -96,21 +105,11 @@ def build_relations(  # noqa: PLR0913 - one parameter an option
     request = BuildRequest(
         reader=data,
         root=str(root),
-        splits=tuple(split or CLIP_READERS[data][0]().splits(root)),
+        splits=tuple(split or clip_format(data).splits(root)),
         tasks=tuple(str(chosen) for chosen in task or RelationTask),
         options=options,
         allow_shared_scenes=allow_shared_scenes,
         leaks=None if leaks is None else str(leaks),
         drop_leaks=drop_leaks,
     )
-    if allow_shared_scenes:
-        say("warning: --allow-shared-scenes: splits are not checked for leaks; do not train on one and report the other.")
-    with progress(quiet=json) as bar:
-        built = build(
-            request,
-            out,
-            workers=crew.workers,
-            engine=crew.engine,
-            on_progress=lambda name, done, total: bar(f"clips of {name}", done, total),
-        )
-    emit(plain(built), as_json=json, text=lambda: print_built(built))
+    build_and_print(request, out, crew, units="clips", json=json)

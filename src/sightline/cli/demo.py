@@ -8,7 +8,8 @@ import typer
 
 from sightline.cli import app
 from sightline.cli.console import Json, emit, plain, progress
-from sightline.cli.runs import print_summaries, run_all
+from sightline.cli.runs import run_all
+from sightline.cli.summaries import print_summaries
 
 TRAIN_ROOMS, VALIDATION_ROOMS = 4, 12
 
@@ -55,3 +56,20 @@ def demo(
         print(f"report: {page.resolve()}")
 
     emit({"summaries": plain(summaries), "report": str(page), "skipped": skipped}, as_json=json, text=text)
+
+
+@app.command("demo-clips")
+def demo_clips(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    train: Annotated[int, typer.Option(min=1, help="Clips for training.")] = 6,
+    validation: Annotated[int, typer.Option(min=1, help="Clips that are held out.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other clips.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a few short clips of moving shapes with exact masks, as COCO-style video JSON: something to train SAM 2 on."""
+    from sightline.demo.moving import write_moving  # noqa: PLC0415
+
+    write_moving(out, num_train=train, num_validation=validation, seed=seed)
+    written = {"train": str(out / "train.json"), "val": str(out / "val.json")}
+    emit(written, as_json=json, text=lambda: print("\n".join(f"{name}: {path}" for name, path in written.items())))

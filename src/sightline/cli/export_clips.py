@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sightline.cli.build_options import Workers
 from sightline.cli.console import Json, emit, plain, print_table, progress
 from sightline.cli.exchange import export_app
-from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from sightline.export.clip_parts import ClipsWritten
@@ -18,7 +18,6 @@ Data = Annotated[str, typer.Option("--data", help="What the root holds: davis, m
 Root = Annotated[Path, typer.Option("--root", help="The data set's root.")]
 Split = Annotated[str | None, typer.Option("--split", help="The split; needed where the data set has several.")]
 OutFile = Annotated[Path, typer.Option("--out", help="JSON file to write.")]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a processor.")]
 
 
 class ConventionName(enum.StrEnum):
@@ -80,17 +79,10 @@ def export_coco_video(
 
 
 def _source(data: str, root: Path, split: str | None) -> "ClipSource":
-    from sightline.datasets import CLIP_READERS  # noqa: PLC0415
+    from sightline.datasets import one_split  # noqa: PLC0415
     from sightline.taskset.clip_work import ClipSource  # noqa: PLC0415
 
-    if data not in CLIP_READERS:
-        raise InputError(f"--data {data!r}: masks of clips are read from {', '.join(CLIP_READERS)}.")
-    if split is None:
-        splits = CLIP_READERS[data][0]().splits(root)
-        if len(splits) > 1:
-            raise InputError(f"{root} has the splits {', '.join(splits)}: choose one with --split.")
-        split = splits[0]
-    return ClipSource(reader=data, root=str(root), split=split)
+    return ClipSource(reader=data, root=str(root), split=one_split(data, root, split))
 
 
 def _print(written: "ClipsWritten") -> None:

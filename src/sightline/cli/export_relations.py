@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sightline.cli.build_options import Workers
 from sightline.cli.console import Json, Out, emit, plain, print_table, progress, say
 from sightline.cli.exchange import export_app
-from sightline.errors import InputError
 
 if TYPE_CHECKING:
-    from sightline.export.relation_boxes import RelationBoxes
+    from sightline.export.clip_parts import ClipsWritten
 
 
 @export_app.command("relations-boxes")
@@ -26,34 +26,31 @@ def export_relations_boxes(  # noqa: PLR0913 - one parameter an option
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A threshold of docs/relations.md; may be repeated.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Keys all random choices.")] = 0,
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
     """OUT/{name}_{absolute|relative|switch}_step2.json with their box files, from masks alone: pictures are not needed.
 
-    Stop it at any moment and run it again: it goes on, and ends with the same bytes. ledger.jsonl names what was left out.
+    Stop it at any moment and run it again: it goes on, and ends with the same bytes. OUT/{name}_relations.ledger.jsonl names what
+    was left out.
     """
-    from sightline.datasets import CLIP_READERS  # noqa: PLC0415
+    from sightline.datasets import one_split  # noqa: PLC0415
     from sightline.export.relation_boxes import RelationSource, export_relation_boxes  # noqa: PLC0415
     from sightline.tasks.relations.options import read_options  # noqa: PLC0415
 
-    if data not in CLIP_READERS:
-        raise InputError(f"--data {data!r}: relations are found in clips with masks: {', '.join(CLIP_READERS)}.")
-    splits = CLIP_READERS[data][0]().splits(root)
-    if split is None and len(splits) > 1:
-        raise InputError(f"{root} has the splits {', '.join(splits)}: choose one with --split.")
-    source = RelationSource(reader=data, root=str(root), split=split or splits[0], prefix=prefix)
+    source = RelationSource(reader=data, root=str(root), split=one_split(data, root, split), prefix=prefix)
     options = read_options({}, option or (), seed=seed)
     with progress(quiet=json) as bar:
         written = export_relation_boxes(
-            source, out, name=name, options=options, on_progress=lambda done, total: bar("clips", done, total)
+            source, out, name=name, options=options, workers=workers, on_progress=lambda done, total: bar("clips", done, total)
         )
-    if not sum(written.videos.values()):
+    if not sum(written.rows.values()):
         say(f"warning: no clip of {root} holds a relation of this form; the counts say why.")
     emit(plain(written), as_json=json, text=lambda: _print(written))
 
 
-def _print(written: "RelationBoxes") -> None:
-    print_table(f"{written.path}: videos", ("set", "videos"), list(written.videos.items()))
-    print_table("Expressions", ("set/expression", "number"), list(written.expressions.items()))
-    print_table("What the clips hold", ("relation", "number"), list(written.counts.items()))
-    print_table("Dropped (see ledger.jsonl)", ("reason", "units"), list(written.dropped.items()))
+def _print(written: "ClipsWritten") -> None:
+    print_table(f"{written.path}: videos", ("file", "videos"), list(written.rows.items()))
+    print_table("Expressions", ("set/expression", "number"), list(written.counts["expressions"].items()))
+    print_table("What the clips hold", ("relation", "number"), list(written.counts["relations"].items()))
+    print_table("Dropped (see the ledger beside them)", ("reason", "units"), list(written.dropped.items()))

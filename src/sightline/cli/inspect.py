@@ -12,7 +12,7 @@ import typer
 
 from sightline.cli import app
 from sightline.cli.console import Json, emit, plain, print_table, progress
-from sightline.errors import InputError
+from sightline.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from sightline.taskset.lint import Lint
@@ -68,7 +68,7 @@ def _lint(reader: str, root: Path, *, full: bool, workers: int | None, quiet: bo
             "names what cannot be used; then sightline check-data x3 OUT."
         )
     if reader not in READERS and reader not in CLIP_READERS and reader not in QUESTION_READERS:
-        raise InputError(f"no reader is called {reader!r}. Readers: {', '.join((*READERS, *CLIP_READERS, *QUESTION_READERS))}.")
+        raise unknown_name("reader", reader, [*READERS, *CLIP_READERS, *QUESTION_READERS, *REMOVAL_READERS])
     if full and reader not in CLIP_READERS:
         raise InputError(f"--full is for clips; of {reader} every file is decoded anyway. Leave it out.")
     with progress(quiet=quiet) as bar:
@@ -108,7 +108,7 @@ def show(
 
     tasks = TaskSet(taskset)
     if example_id is None:
-        ids = tasks.index["id"][:SHOWN_IDS]
+        ids = tasks.ids[:SHOWN_IDS]
         emit(ids, as_json=json, text=lambda: print("\n".join([*ids, f"({len(ids)} of {len(tasks)} examples)"])))
         return
     example = tasks[example_id]

@@ -8,7 +8,6 @@ import typer
 from sightline.cli import app
 from sightline.cli.console import Json, emit, plain, print_table, progress
 from sightline.cli.model_options import takes_model_options
-from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from sightline.models import ModelOptions
@@ -35,16 +34,12 @@ def name_objects(  # noqa: PLR0913 - one parameter an option
     """A names file for `sightline build relations --names`. The same command goes on where it stopped."""
     import msgspec  # noqa: PLC0415
 
-    from sightline.datasets import CLIP_READERS  # noqa: PLC0415
+    from sightline.datasets import one_split  # noqa: PLC0415
     from sightline.models import get_model  # noqa: PLC0415
     from sightline.models.naming import ClipSource  # noqa: PLC0415
     from sightline.models.naming import name_objects as ask  # noqa: PLC0415
 
-    if data not in CLIP_READERS:
-        raise InputError(f"--data {data!r}: names are given to the objects of clips: {', '.join(CLIP_READERS)}.")
-    splits = CLIP_READERS[data][0]().splits(root)
-    if split is None and len(splits) > 1:
-        raise InputError(f"{root} has the splits {', '.join(splits)}: choose one with --split.")
+    chosen = one_split(data, root, split)
     is_server = "openai:" in model
     declared = msgspec.structs.replace(
         options,
@@ -53,7 +48,7 @@ def name_objects(  # noqa: PLR0913 - one parameter an option
     )
     with progress(quiet=json) as bar:
         named = ask(
-            ClipSource(data, root, split or splits[0]),
+            ClipSource(data, root, chosen),
             model=get_model(model, declared),
             out=out,
             max_errors=max_errors,

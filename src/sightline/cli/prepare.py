@@ -10,7 +10,7 @@ import typer
 
 from sightline.cli import app
 from sightline.cli.console import Json, Out, emit, plain, print_table, progress
-from sightline.errors import InputError
+from sightline.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from sightline.prepare.merge import MergeSource
@@ -77,7 +77,7 @@ def prepare_x3(  # noqa: PLR0913 - one parameter an option
     given = {name: value for name, value in chosen.items() if value is not None}
     split_options = SplitOptions(validation=validation, split_as=split_as.value if split_as else None, seed=seed)
     if data not in CLIP_READERS and data not in REMOVAL_READERS:
-        raise InputError(f"no data is called {data!r}. Choose from: {', '.join([*CLIP_READERS, *REMOVAL_READERS])}.")
+        raise unknown_name("reader of clips or removals", data, [*CLIP_READERS, *REMOVAL_READERS])
     with progress(quiet=json) as bar:
         report = lambda done, total: bar(f"scenes of {out}", done, total)  # noqa: E731
         if data in REMOVAL_READERS:

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sightline.cli import app
-from sightline.cli.console import Json, Out, emit, plain, print_table, progress, say
+from sightline.cli.console import Json, Out, emit, plain, progress, say
 from sightline.cli.model_options import takes_model_options
+from sightline.cli.protocols import Protocol, score_by_others
+from sightline.cli.summaries import print_summaries, print_table_of
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
-    from sightline.evaluate.protocols.x3_compare import Line
     from sightline.evaluate.summary import Summary
-    from sightline.evaluate.table import Table
     from sightline.models import ModelOptions
 
 ModelName = Annotated[
     str,
     typer.Option(
         "--model",
-        help="center, random, whole, not-visible, copy, difference, features, oracle, hf:FOLDER, openai:URL#NAME or "
-        "import:ANSWERS; NAME=hf:FOLDER to call it NAME.",
+        help="center, random, whole, not-visible, copy, difference, features, oracle, copy-first-mask, flow-warp, hf:FOLDER, "
+        "sam2:FOLDER, openai:URL#NAME or import:ANSWERS; NAME=hf:FOLDER to call it NAME.",
     ),
 ]
 ModelNames = Annotated[list[str], typer.Option("--model", help="A model; give the option again for more.")]
@@ -49,28 +49,6 @@ class Kind(enum.StrEnum):
     both_wrong = "both-wrong"
 
 
-class Protocol(enum.StrEnum):
-    ours = "sightline-1"
-    x3_original = "x3-original"
-    refspatial_original = "refspatial-original"
-    where2place_original = "where2place-original"
-    robospatial_original = "robospatial-original"
-    refcoco_original = "refcoco-original"
-    grefcoco_original = "grefcoco-original"
-    mevis_original = "mevis-original"
-    ref_youtube_vos_original = "ref-youtube-vos-original"
-    ref_davis17_original = "ref-davis17-original"
-    revos_original = "revos-original"
-
-
-REFERRING = (
-    Protocol.refcoco_original,
-    Protocol.grefcoco_original,
-    Protocol.mevis_original,
-    Protocol.ref_youtube_vos_original,
-    Protocol.ref_davis17_original,
-    Protocol.revos_original,
-)
 Bys = Annotated[list[By] | None, typer.Option("--by", help="Also a table of the results taken apart; may be given again.")]
 
 
@@ -113,14 +91,8 @@ def score(
 ) -> None:
     """Score a run: scores.jsonl, summary.json and the table."""
     summary = _score(run, taskset=taskset, partial=partial, quiet=json)
-    if protocol is Protocol.x3_original:
-        _score_x3(run, summary, taskset=taskset, by=by or (), json=json)
-        return
-    if protocol in REFERRING:
-        _score_referring(run, summary, protocol.value, taskset=taskset, by=by or (), json=json)
-        return
     if protocol is not Protocol.ours:
-        _score_published(run, summary, protocol.value, taskset=taskset, by=by or (), json=json)
+        score_by_others(run, summary, protocol, taskset=taskset, by=by or (), json=json)
         return
     emit(plain(summary), as_json=json, text=lambda: print_summaries([summary], by=by or ()))
 
@@ -141,7 +113,7 @@ def compare(
     found = pair_up(run_a, run_b)
 
     def text() -> None:
-        _print(comparison_table(found), "outcome")
+        print_table_of(comparison_table(found), "outcome")
         print(f"A - B in percentage points: {found.interval}. p: two-sided, of the same draws; – with fewer than two scenes.")
         for example_id in ids_of(run_a, run_b, listed.value) if listed is not None else ():
             print(example_id)
@@ -202,7 +174,10 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     by: Bys = None,
     json: Json = False,
 ) -> None:
-    """Predict, score and report: every model on every task set, in OUT/{model}/{task set} and OUT/report."""
+    """Predict, score and report: every model on every task set, in OUT/{model}/{task set} and OUT/report.
+
+    `sightline eval sam2 KEY=VALUE...` evaluates a SAM 2 checkpoint on videos: docs/sam2.md.
+    """
     summaries, page, skipped = run_all(tasksets, model, out, options=options, limit=limit, max_errors=max_errors, quiet=json)
 
     def text() -> None:
@@ -251,70 +226,6 @@ def run_all(
         with only_writer(out):
             page = write_report(folders, out / "report", on_progress=lambda done, total: bar("report", done, total))
     return summaries, page, skipped
-
-
-def print_summaries(summaries: Sequence["Summary"], *, by: Sequence[str] = ()) -> None:
-    """One table a task set, a row a model, and one more for each way `by` of taking the results apart."""
-    from sightline.evaluate.breakdown import breakdown  # noqa: PLC0415
-    from sightline.evaluate.table import tables  # noqa: PLC0415
-
-    for table in tables(summaries):
-        _print(table, "model")
-    for way in by:
-        for table in breakdown(summaries, way):
-            if table.rows:
-                _print(table, "model")
-            else:
-                print(f"{table.title}: unknown, the data set does not give it (overlap and occlusion need depth and poses).")
-    print("Below each value: its 95 % interval (bootstrap over scenes or clips) and n, its denominator. – where it is 0/0.")
-
-
-def _score_x3(run: Path, summary: "Summary", *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
-    """Score by the x3 pipeline's definitions too, and set both side by side."""
-    from sightline.evaluate.protocols.x3_compare import compare_protocols  # noqa: PLC0415
-    from sightline.evaluate.protocols.x3_original import PROTOCOL, SUMMARY, summarise_x3  # noqa: PLC0415
-
-    original = summarise_x3(run, taskset=taskset, partial=summary.num_missing > 0)
-    value = {"summary": plain(summary), PROTOCOL: plain(original)}
-    lines = compare_protocols(summary, original)
-    emit(value, as_json=json, text=lambda: _print_protocols(summary, PROTOCOL, lines, by=by, written=run / SUMMARY))
-
-
-def _score_published(run: Path, summary: "Summary", protocol: str, *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
-    """Score by the rule of a benchmark's authors too, and set both side by side."""
-    from sightline.evaluate.protocols.published import summarise_published, summary_file  # noqa: PLC0415
-    from sightline.evaluate.protocols.published_compare import compare_published  # noqa: PLC0415
-
-    published = summarise_published(run, protocol, taskset=taskset, partial=summary.num_missing > 0)
-    value = {"summary": plain(summary), protocol: plain(published)}
-    lines, written = compare_published(summary, published), run / summary_file(protocol)
-    emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
-
-
-def _score_referring(run: Path, summary: "Summary", protocol: str, *, taskset: Path | None, by: Sequence[str], json: bool) -> None:
-    """Score by the rule of a referring benchmark too, and set both side by side."""
-    from sightline.evaluate.protocols.referring_compare import compare_referring  # noqa: PLC0415
-    from sightline.evaluate.protocols.referring_original import summarise_referring, summary_file  # noqa: PLC0415
-
-    original = summarise_referring(run, protocol, taskset=taskset, partial=summary.num_missing > 0)
-    value = {"summary": plain(summary), protocol: plain(original)}
-    lines, written = compare_referring(summary, original), run / summary_file(protocol)
-    emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
-
-
-def _print_protocols(summary: "Summary", protocol: str, lines: "Sequence[Line]", *, by: Sequence[str], written: Path) -> None:
-    if by:
-        print_summaries([summary], by=by)
-    rows = [(line.label, line.ours, line.theirs, line.why) for line in lines]
-    title = f"{summary.run.model} on {summary.run.taskset_name}"
-    print_table(title, ("metric", summary.protocol, protocol, "why they differ"), rows)
-    print(f"In brackets: the denominator. – is 0/0 or not measured. Written: {written}")
-
-
-def _print(table: "Table", first: str) -> None:
-    """Interval and n stand below each value, so that the table stays narrow."""
-    rows = [(row.model, *(cell.replace(" [", "\n[").replace(" (", "\nn=").rstrip(")") for cell in row.cells)) for row in table.rows]
-    print_table(table.title, (first, *table.labels), rows)
 
 
 def _score(run: Path, *, taskset: Path | None = None, partial: bool, quiet: bool) -> "Summary":

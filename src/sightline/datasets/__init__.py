@@ -1,9 +1,10 @@
 """One reader per on-disk format. A reader lists annotations and paths; it never decodes a pixel."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from sightline.errors import InputError, unknown_name
 from sightline.types import Clip, Inquiry, LedgerEntry, RemovalTriple, Scene
 
 
@@ -190,6 +191,12 @@ def _coco_video() -> ClipFormat:
     return CocoVideo
 
 
+def _coco_video_categories() -> ClipFormat:
+    from sightline.datasets.coco.coco_video import CocoVideoCategories  # noqa: PLC0415
+
+    return CocoVideoCategories
+
+
 def _youtube_vis() -> ClipFormat:
     from sightline.datasets.coco.coco_video import YouTubeVis  # noqa: PLC0415
 
@@ -220,8 +227,45 @@ CLIP_READERS: dict[str, tuple[Callable[[], ClipFormat], str]] = {
     "revos": (_revos, "meta_expressions_{split}_.json, mask_dict.json, [JPEGImages/]{source}/{video}/%05d.jpg"),
     "coco": (_coco, "annotations/instances_{split}.json and pictures (one clip each)"),
     "coco-video": (_coco_video, "a CocoVID file: videos, images with frame_id or order_in_video, annotations with instance_id"),
+    "coco-video-categories": (
+        _coco_video_categories,
+        "a CocoVID file without instance_id or track_id: objects told from categories",
+    ),
     "youtube-vis": (_youtube_vis, "{split}.json or {split}/instances.json: videos with file_names, annotations with segmentations"),
 }
+
+
+def clip_format(name: str) -> ClipFormat:
+    """The reader of clips called `name`.
+
+    Raises:
+        InputError: none is; the message lists them and the nearest name.
+    """
+    if name not in CLIP_READERS:
+        raise unknown_name("reader of clips", name, CLIP_READERS)
+    return CLIP_READERS[name][0]()
+
+
+def check_split(root: Path, split: str, found: Collection[str]) -> None:
+    """Refuse a split that is none of those `found` under `root`.
+
+    Raises:
+        InputError: that is so.
+    """
+    if split not in found:
+        raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+
+
+def one_split(name: str, root: Path, split: str | None) -> str:
+    """`split`, or where it is None the only one that `root` holds in the layout `name`.
+
+    Raises:
+        InputError: no reader of clips has this name, `root` is not of its layout, or it holds several splits.
+    """
+    splits = clip_format(name).splits(root)
+    if split is None and len(splits) > 1:
+        raise InputError(f"{root} has the splits {', '.join(splits)}: choose one with --split.")
+    return split or splits[0]
 
 
 def _removals() -> Callable[[Path], list[RemovalTriple]]:

@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from sightline.datasets import check_split
 from sightline.errors import InputError
 from sightline.files import inside, read_json
 from sightline.geometry.camera import check_pose
@@ -74,9 +75,7 @@ class X3:
     """
 
     def __init__(self, root: Path, split: str) -> None:
-        found = self.splits(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, self.splits(root))
         self.root = root
         self.split = split
         self._scenes = [path.name for path in _folders(root / split)]

@@ -5,12 +5,11 @@ thousandth of the picture for Qwen3-VL. Everything outside a dialect is in conti
 rounded here and nowhere else (`convention.Convention`).
 """
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from sightline.dialects.convention import Size
-from sightline.errors import InputError
+from sightline.errors import unknown_name
 from sightline.types import Answer, AnswerForm, Reading
 
 __all__ = ["DIALECTS", "Dialect", "Size", "get_dialect"]
@@ -61,8 +60,7 @@ def get_dialect(name: str) -> Dialect:
         InputError: no dialect has this name; the message lists the names and the nearest one.
     """
     if name not in DIALECTS:
-        nearest = difflib.get_close_matches(name, DIALECTS, n=1, cutoff=0.0)
-        raise InputError(f"no dialect is called {name!r}; did you mean {nearest[0]!r}? The dialects are: {', '.join(DIALECTS)}.")
+        raise unknown_name("dialect", name, DIALECTS)
     return DIALECTS[name]()
 
 

@@ -41,9 +41,9 @@ class Journal:
         if path.exists():
             cut_torn_line(path)
         self.done = _take_errors_out(folder, total, count_predictions(folder, ids))
-        positions = {name: position for position, name in enumerate(ids)}
-        self._waiting = dict(_read_waiting(path, positions, done=self.done))
-        self._num_asked_waiting = sum(positions[name] < total for name in self._waiting)
+        waiting = list(_read_waiting(path, ids, done=self.done))
+        self._waiting = {ids[position]: line for position, line in waiting}
+        self._num_asked_waiting = len({position for position, _ in waiting if position < total})
         self._failures: dict[str, str] = {}
         self._synced = time.monotonic()
 
@@ -157,8 +157,8 @@ def _take_errors_out(folder: Path, total: int, done: int) -> int:
     return kept
 
 
-def _read_waiting(path: Path, positions: dict[str, int], *, done: int) -> Iterator[tuple[str, bytes]]:
-    """The lines that wait for their turn, by id; those whose turn has come are passed over."""
+def _read_waiting(path: Path, ids: Sequence[str], *, done: int) -> Iterator[tuple[int, bytes]]:
+    """The lines that wait for their turn, with their positions; those whose turn has come are passed over."""
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -171,10 +171,12 @@ def _read_waiting(path: Path, positions: dict[str, int], *, done: int) -> Iterat
                 raise InputError(
                     f"{path}, line {number}: {error}. Delete the file: its answers are then asked for again."
                 ) from error
-            if prediction.id not in positions:
+            try:
+                position = ids.index(prediction.id)
+            except ValueError:
                 raise InputError(
                     f"{path}, line {number}: prediction of {prediction.id!r}, which is not in the task set. "
                     "The file belongs to another run: delete it, and its answers are asked for again."
-                )
-            if positions[prediction.id] >= done:
-                yield prediction.id, line
+                ) from None
+            if position >= done:
+                yield position, line

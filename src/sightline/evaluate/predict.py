@@ -78,7 +78,7 @@ def predict(
     info = describe_run(taskset, model)
     with only_writer(out):
         open_run(out, info)
-        ids = taskset.index["id"]
+        ids = taskset.ids
         total = len(ids) if limit is None else min(limit, len(ids))
         journal = Journal(out, ids, total)
         if on_progress:

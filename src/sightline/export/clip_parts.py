@@ -38,12 +38,13 @@ class Plan(Record):
 
 
 class ClipsWritten(Record):
-    """What was written: files by name with their number of entries, and the ledger's reasons."""
+    """What was written: files by name with their number of entries, the ledger's reasons, and what else the form counts."""
 
     path: str
     rows: dict[str, int]
     dropped: dict[str, int] = {}
     altered: dict[str, int] = {}
+    counts: dict[str, dict[str, int]] = {}
 
 
 class _Note(Record):
@@ -64,18 +65,20 @@ class Parts(Generic[T]):
 
 
 class ClipExport(Record):
-    """One export: of which form, of what, with which options, to which file, and what other files it writes."""
+    """One export: of which form, of what, with which options, to which file, and what other files it writes. `stem` is what their
+    companions are named after; "" for that of the file."""
 
     form: str
     source: ClipSource
     out: str
     options: dict[str, Any] = {}
     others: tuple[str, ...] = ()
+    stem: str = ""
 
     def beside(self, ending: str) -> Path:
         """A companion of the file that is written: `{stem}{ending}`."""
         out = Path(self.out)
-        return out.with_name(f"{out.stem}{ending}")
+        return out.with_name(f"{self.stem or out.stem}{ending}")
 
     def files(self) -> list[Path]:
         """The files that it writes, but for the ledger and the note."""

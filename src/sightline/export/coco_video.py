@@ -16,7 +16,7 @@ a category is "object". Frames without a picture cannot be trained on and are le
 picture or masks cannot be read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from io import BufferedWriter
 from pathlib import Path
@@ -129,19 +129,11 @@ def _numbers(object_ids: list[str]) -> tuple[int, ...]:
 def _join(parts: Parts[WrittenClip], export: ClipExport) -> ClipsWritten:
     """One file of four lists: the parts are read once for each, because a list can only be written after the one before it."""
     out = Path(export.out)
-    names = sorted({name for clip in parts for name in clip.categories})
-    numbers = {name: number for number, name in enumerate(names, start=1)}
     with ExitStack() as stack:
         file = stack.enter_context(whole_file(out))
         ledger = stack.enter_context(whole_file(export.beside(".ledger.jsonl")))
         dropped, altered = write_ledger(ledger, (entry for clip in parts for entry in clip.entries))
-        rows = {
-            "videos": _list(file, "videos", _videos(parts), before=b"{"),
-            "images": _list(file, "images", _images(parts), before=b","),
-            "annotations": _list(file, "annotations", _annotations(parts, numbers), before=b","),
-            "categories": _list(file, "categories", ({"id": numbers[name], "name": name} for name in names), before=b","),
-        }
-        file.write(b"}\n")
+        rows = write_clips(file, parts)
         if not rows["annotations"]:
             reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items()) or "the split has no masks"
             raise InputError(
@@ -150,14 +142,28 @@ def _join(parts: Parts[WrittenClip], export: ClipExport) -> ClipsWritten:
     return ClipsWritten(path=str(out), rows=rows, dropped=dropped, altered=altered)
 
 
-def _videos(parts: Parts[WrittenClip]) -> Iterator[dict[str, Any]]:
+def write_clips(file: BufferedWriter, clips: Parts[WrittenClip] | Sequence[WrittenClip]) -> dict[str, int]:
+    """Write the whole JSON; clips without frames are passed over. Returns the rows of each list."""
+    names = sorted({name for clip in clips for name in clip.categories})
+    numbers = {name: number for number, name in enumerate(names, start=1)}
+    rows = {
+        "videos": _list(file, "videos", _videos(clips), before=b"{"),
+        "images": _list(file, "images", _images(clips), before=b","),
+        "annotations": _list(file, "annotations", _annotations(clips, numbers), before=b","),
+        "categories": _list(file, "categories", ({"id": numbers[name], "name": name} for name in names), before=b","),
+    }
+    file.write(b"}\n")
+    return rows
+
+
+def _videos(parts: Iterable[WrittenClip]) -> Iterator[dict[str, Any]]:
     for video_id, clip in _numbered(parts):
         size = {"width": clip.frames[0].width, "height": clip.frames[0].height}
         rate = {} if clip.fps is None else {"fps": clip.fps}
         yield {"id": video_id, "name": clip.clip_id, "length": len(clip.frames), **rate, **size}
 
 
-def _images(parts: Parts[WrittenClip]) -> Iterator[dict[str, Any]]:
+def _images(parts: Iterable[WrittenClip]) -> Iterator[dict[str, Any]]:
     image_id = 0
     for video_id, clip in _numbered(parts):
         for order, frame in enumerate(clip.frames):
@@ -174,7 +180,7 @@ def _images(parts: Parts[WrittenClip]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _annotations(parts: Parts[WrittenClip], numbers: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _annotations(parts: Iterable[WrittenClip], numbers: dict[str, int]) -> Iterator[dict[str, Any]]:
     image_id = annotation_id = 0
     for video_id, clip in _numbered(parts):
         for frame in clip.frames:
@@ -197,7 +203,7 @@ def _annotations(parts: Parts[WrittenClip], numbers: dict[str, int]) -> Iterator
                 }
 
 
-def _numbered(parts: Parts[WrittenClip]) -> Iterator[tuple[int, WrittenClip]]:
+def _numbered(parts: Iterable[WrittenClip]) -> Iterator[tuple[int, WrittenClip]]:
     """The clips that have frames, counted from 1."""
     return enumerate((clip for clip in parts if clip.frames), start=1)
 

@@ -33,7 +33,7 @@ class RecordedTexts:
 
     def check(self, taskset: TaskSet) -> None:
         """Raise InputError unless every example of the task set has a text."""
-        missing = [example_id for example_id in taskset.index["id"] if example_id not in self.texts]
+        missing = [example_id for example_id in taskset.ids if example_id not in self.texts]
         if missing:
             raise InputError(
                 f"{self.path}: {len(missing)} of the {len(taskset)} examples of {taskset.path} have no answer in it "

@@ -7,7 +7,7 @@
     {name}_relative_step2.json     the same; "exp" counts from the reference object, to whose box in `ref_frame` the prompt refers
     {name}_switch_step2.json       "expressions": {"0": {"exp": "leftmost", "switches": [{"obj_id", "anno_id", "start_frame"}]}}
     mask_to_box/{name}_absolute_box.json, ..    {"123": [[x1, y1, x2, y2], null, ..]}      one entry a frame, ends exclusive
-    {name}_relations.export.json, ledger.jsonl  recipe and counts; what was left out
+    {name}_relations.export.json, {name}_relations.ledger.jsonl     recipe and counts; what was left out
 
 The pipeline counts among all objects of a clip, and its prompts do not list them. Here they are all labelled ones but those that
 are part of another (`among`, an addition); a frame counts only if each that is there may be compared, and what nobody labelled is
@@ -18,28 +18,25 @@ frames in which nobody leads for sure are left out of `frames`, and an object's 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-import sightline
-from sightline.datasets import CLIP_READERS
-from sightline.errors import InputError
+from sightline.export.clip_parts import ClipExport, ClipsWritten, Parts, Progress, run_export, write_entries, write_ledger
 from sightline.export.relation_windows import Claim, ClipRelations, relations_of
-from sightline.files import only_writer, read_json, remove_temporaries, whole_file, write_json, write_whole
+from sightline.files import whole_file
 from sightline.geometry.boxes import Box
 from sightline.tasks.clips import SeenClip
 from sightline.tasks.relations.options import RelationOptions
-from sightline.taskset.build import fingerprint_source
-from sightline.types import LedgerEntry, Record
+from sightline.taskset.clip_work import ClipSource
+from sightline.types import Clip, LedgerEntry, Record
 
-CLIPS_A_PART = 32
-SETS = ("absolute", "relative", "switch")
 SetName = Literal["absolute", "relative", "switch"]
-Progress = Callable[[int, int], None]
+SETS: tuple[SetName, ...] = ("absolute", "relative", "switch")
 
 
 class RelationSource(Record):
@@ -51,125 +48,89 @@ class RelationSource(Record):
     prefix: str = ""
 
 
-class RelationBoxes(Record):
-    """What was written: videos and expressions by set, and how much of each relation and drop reason the clips hold."""
+class _Numbered(NamedTuple):
+    """A clip with the name it has in the files, and the number of annotations in the clips before it."""
 
-    path: str
-    videos: dict[str, int]
-    expressions: dict[str, int]
-    counts: dict[str, int]
-    dropped: dict[str, int]
-
-
-class _Note(Record):
-    """`{name}_relations.export.json`; `written` is there when the export is complete."""
-
-    source: dict[str, Any]
-    options: dict[str, Any]
-    fingerprint: str
-    sightline: str
-    written: RelationBoxes | None = None
-
-
-class _Part(Record):
-    """The finished clips of one part. Annotation ids count from 0 in each clip until the parts are joined."""
-
-    clips: tuple[ClipRelations, ...]
+    key: str
+    clip: ClipRelations
+    offset: int
 
 
 def export_relation_boxes(
-    source: RelationSource, out: Path, *, name: str, options: RelationOptions, on_progress: Progress | None = None
-) -> RelationBoxes:
-    """Write the files below `out`. The same command goes on where it stopped.
+    source: RelationSource,
+    out: Path,
+    *,
+    name: str,
+    options: RelationOptions,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> ClipsWritten:
+    """Write the files below `out`. The same command goes on where it stopped. The result counts `expressions` by set, and the
+    `relations` that the clips hold.
 
     Raises:
         FileNotFoundError, InputError: a bad root or split, an export of other data or options in `out`, or two clips of one name.
     """
-    reader = CLIP_READERS[source.reader][0]()(Path(source.root), source.split)
-    _, fingerprint = fingerprint_source(reader.sources())
-    recipe = msgspec.to_builtins(msgspec.structs.asdict(options))
-    plain_source = {key: value for key, value in msgspec.structs.asdict(source).items() if key != "root"}
-    note = _Note(source=plain_source, options=recipe, fingerprint=fingerprint, sightline=sightline.__version__)
-    parts = out / f".{name}_relations"
-    with only_writer(out):
-        found = _opened(out / f"{name}_relations.export.json", parts / "plan.json", note)
-        if found is not None:
-            return msgspec.structs.replace(found, path=str(out))
-        for folder in (out, out / "mask_to_box", parts):
-            remove_temporaries(folder)
-        report = on_progress or (lambda *_: None)
-        for first in range(0, len(reader), CLIPS_A_PART):
-            path, last = parts / f"{first:08d}.json", min(first + CLIPS_A_PART, len(reader))
-            if not path.is_file():
-                clips = (SeenClip(reader[index], reader.root) for index in range(first, last))
-                write_whole(path, msgspec.json.encode(_Part(clips=tuple(relations_of(clip, options) for clip in clips))))
-            report(last, len(reader))
-        written = _joined(parts, out, name=name, prefix=source.prefix)
-        kept = msgspec.structs.replace(written, path="")  # the file says nothing of this machine
-        write_json(out / f"{name}_relations.export.json", msgspec.structs.replace(note, written=kept))
-        for path in sorted(parts.iterdir()):
-            path.unlink()
-        parts.rmdir()
-    return written
+    meta = {kind: out / f"{name}_{kind}_step2.json" for kind in SETS}
+    boxes = {kind: out / "mask_to_box" / f"{name}_{kind}_box.json" for kind in SETS}
+    first, *others = (str(path) for path in (*meta.values(), *boxes.values()))
+    export = ClipExport(
+        form="relations-boxes",
+        source=ClipSource(reader=source.reader, root=source.root, split=source.split),
+        out=first,
+        options={**msgspec.to_builtins(msgspec.structs.asdict(options)), "prefix": source.prefix},
+        others=tuple(others),
+        stem=f"{name}_relations",
+    )
 
-
-def _opened(done: Path, plan: Path, note: _Note) -> RelationBoxes | None:
-    """The earlier result if it is complete; the plan is written if there is none.
-
-    Raises:
-        InputError: what lies there is of other data or options.
-    """
-    path = done if done.is_file() else plan
-    if not path.is_file():
-        write_json(plan, note)
-        return None
-    stored = read_json(path, _Note)
-    if msgspec.structs.replace(stored, written=None) != note:
-        names = [name for name in ("source", "options", "fingerprint", "sightline") if getattr(stored, name) != getattr(note, name)]
-        raise InputError(f"{path}: made with another {', another '.join(names)}. Choose another folder, or delete that file.")
-    return stored.written
-
-
-def _joined(parts: Path, out: Path, *, name: str, prefix: str) -> RelationBoxes:
-    """The parts as the pipeline's files, annotations numbered from 1 on, one clip in memory at a time."""
-    videos: Counter[str] = Counter(dict.fromkeys(SETS, 0))
-    expressions, counts, dropped = Counter[str](), Counter[str](), Counter[str]()
-    keys: set[str] = set()
-    num_annotations = 0
-    (out / "mask_to_box").mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        meta = {kind: _Object(stack, out / f"{name}_{kind}_step2.json", inside="videos") for kind in SETS}
-        boxes = {kind: _Object(stack, out / "mask_to_box" / f"{name}_{kind}_box.json") for kind in SETS}
-        ledger = stack.enter_context(whole_file(out / "ledger.jsonl"))
-        for clip in _clips(parts):
-            key = f"{prefix}{clip.clip_id}"
-            if key in keys:
-                raise InputError(
-                    f"two clips are called {key!r}: the pipeline would mix them. Give a --prefix, or export one split."
-                )
-            keys.add(key)
+    def join(parts: Parts[ClipRelations]) -> ClipsWritten:
+        written = _count(parts, source.prefix, export.beside(".ledger.jsonl"))
+        boxes["absolute"].parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
             for kind in SETS:
-                claims = _claims(clip, kind)
-                if claims:
-                    meta[kind].add(key, _video(clip, kind, claims, num_annotations))
-                    for place, track in _tracks(clip, kind):
-                        boxes[kind].add(str(num_annotations + place + 1), track)
-                    videos[kind] += 1
-                    expressions.update(f"{kind}/{claim.expression}" for claim in claims)
-            num_annotations += len(clip.object_ids)
-            counts.update(clip.counts)
-            dropped.update(entry.reason for entry in clip.ledger)
-            ledger.writelines(msgspec.json.encode(_prefixed(entry, prefix)) + b"\n" for entry in clip.ledger)
-        for written in (*meta.values(), *boxes.values()):
-            written.close()
-    ordered = [dict(sorted(found.items())) for found in (expressions, counts, dropped)]
-    return RelationBoxes(path=str(out), videos=dict(videos), expressions=ordered[0], counts=ordered[1], dropped=ordered[2])
+                files = [stack.enter_context(whole_file(path)) for path in (meta[kind], boxes[kind])]
+                written.rows[meta[kind].name] = write_entries(files[0], _videos(parts, source.prefix, kind), name="videos")
+                write_entries(files[1], _boxes(parts, source.prefix, kind))
+        return msgspec.structs.replace(written, path=str(out))
+
+    work = partial(_relations, options=options)
+    return run_export(export, work, ClipRelations, join=join, workers=workers, on_progress=on_progress)
 
 
-def _clips(parts: Path) -> Iterator[ClipRelations]:
-    decoder = msgspec.json.Decoder(_Part)
-    for path in sorted(parts.glob("0*.json")):
-        yield from decoder.decode(path.read_bytes()).clips
+def _relations(clip: Clip, root: Path, *, options: RelationOptions) -> ClipRelations:
+    return relations_of(SeenClip(clip, root), options)
+
+
+def _count(parts: Parts[ClipRelations], prefix: str, ledger_path: Path) -> ClipsWritten:
+    """Write the ledger and count what the clips hold."""
+    expressions, relations = Counter[str](), Counter[str]()
+    for clip in parts:
+        relations.update(clip.counts)
+        expressions.update(f"{kind}/{claim.expression}" for kind in SETS for claim in _claims(clip, kind))
+    with whole_file(ledger_path) as file:
+        dropped, altered = write_ledger(file, (_prefixed(entry, prefix) for clip in parts for entry in clip.ledger))
+    counts = {"expressions": dict(sorted(expressions.items())), "relations": dict(sorted(relations.items()))}
+    return ClipsWritten(path="", rows={}, dropped=dropped, altered=altered, counts=counts)
+
+
+def _numbered(parts: Parts[ClipRelations], prefix: str) -> Iterator[_Numbered]:
+    offset = 0
+    for clip in parts:
+        yield _Numbered(f"{prefix}{clip.clip_id}", clip, offset)
+        offset += len(clip.object_ids)
+
+
+def _videos(parts: Parts[ClipRelations], prefix: str, kind: SetName) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, clip, offset in _numbered(parts, prefix):
+        if claims := _claims(clip, kind):
+            yield key, _video(clip, kind, claims, offset)
+
+
+def _boxes(parts: Parts[ClipRelations], prefix: str, kind: SetName) -> Iterator[tuple[str, list[list[int] | None]]]:
+    """Annotations are numbered from 1 on."""
+    for _, clip, offset in _numbered(parts, prefix):
+        if _claims(clip, kind):
+            yield from ((str(offset + place + 1), track) for place, track in _tracks(clip, kind))
 
 
 def _prefixed(entry: LedgerEntry, prefix: str) -> LedgerEntry:
@@ -243,19 +204,3 @@ def _tracks(clip: ClipRelations, kind: str) -> Iterator[tuple[int, list[list[int
 def _whole(box: Box) -> list[int]:
     """Boxes of masks have whole numbers; those of other annotations are rounded."""
     return [round(end) for end in box]
-
-
-class _Object:
-    """A JSON object that is written entry by entry and appears whole when the stack ends well."""
-
-    def __init__(self, stack: ExitStack, path: Path, *, inside: str = "") -> None:
-        self._file = stack.enter_context(whole_file(path))
-        self._end = b"}}\n" if inside else b"}\n"
-        self._next = f'{{"{inside}": {{'.encode() if inside else b"{"
-
-    def add(self, key: str, value: object) -> None:
-        self._file.write(self._next + b"\n" + msgspec.json.encode(key) + b": " + msgspec.json.encode(value))
-        self._next = b","
-
-    def close(self) -> None:
-        self._file.write((b"" if self._next == b"," else self._next) + b"\n" + self._end)

@@ -9,7 +9,6 @@ Many questions are under way at once, and replies are given as they come; no tex
 """
 
 import base64
-import os
 import re
 import threading
 import time
@@ -20,7 +19,6 @@ from functools import lru_cache
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
-from urllib.parse import urlsplit
 
 import cv2
 import msgspec
@@ -32,13 +30,13 @@ from sightline.dialects import Dialect, Size
 from sightline.dialects.render import render_prompt
 from sightline.dialects.sent import AsSent, sent_size
 from sightline.errors import InputError
-from sightline.models.chat import LOOPBACK, Chat, Patience, Stopped
+from sightline.models.chat import Chat, Patience, Stopped
 from sightline.models.model import Failure, NotApplicable, Replies, Reply, Said, Usage
 from sightline.models.options import ModelOptions, served_dialect
+from sightline.models.server_address import checked_url, read_key
 from sightline.taskset.store import TaskSet
 from sightline.types import Exposure, ImageRef, Question
 
-KEY_VARIABLE = "OPENAI_API_KEY"
 ENCODED_PICTURES = 64
 MAKERS = 2  # threads beyond those that wait for the server: they make the next requests
 MAX_POLL_S = 1.0
@@ -57,9 +55,9 @@ class Endpoint:
     batch_size: int
 
     def __init__(self, url: str, name: str, options: ModelOptions, *, patience: Patience | None = None) -> None:
-        self._url, self._host = _checked_url(url)
+        self._url, self._host = checked_url(url)
         self._model, self._options = name, options
-        self._key = _key(options.api_key_env, self._url, self._host)
+        self._key = read_key(options.api_key_env, self._url, self._host)
         self.patience = patience or Patience(retries=options.retries, timeout_s=options.timeout_s, budget_s=options.budget_s)
         self.name = options.name or re.sub(r"[^\w.+-]+", "-", name).lstrip(".-") or "model"
         self.batch_size = options.concurrency
@@ -251,54 +249,3 @@ def as_sent(rgb: UInt8[np.ndarray, "h w 3"], max_side: int) -> UInt8[np.ndarray,
     if (size.width, size.height) == (width, height):
         return rgb
     return cv2.resize(rgb, (size.width, size.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-
-
-def parse_spec(rest: str) -> tuple[str, str]:
-    """URL and model name of what follows `openai:`.
-
-    Raises:
-        InputError: one of them is missing.
-    """
-    url, _, name = rest.partition("#")
-    if not url or not name:
-        raise InputError(
-            f"model 'openai:{rest}': expected openai:URL#NAME, e.g. openai:http://127.0.0.1:8000#Qwen/Qwen2.5-VL-7B-Instruct "
-            "(quote it: # begins a comment in some shells). `GET URL/v1/models` lists the names that a server has."
-        )
-    return url, name
-
-
-def _checked_url(url: str) -> tuple[str, str]:
-    """The URL that `/chat/completions` is added to, `/v1` where it has no path, and its host."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port
-    except ValueError as error:
-        raise InputError(f"server URL {url!r}: {error}. Expected e.g. http://127.0.0.1:8000/v1.") from error
-    if parts.username or parts.password or parts.query:  # the URL is stored with the run: it must not hold a secret
-        raise InputError(
-            f"server URL at {host}: user names, passwords and queries in it would be stored with the run. "
-            f"Give the plain URL and put the key into the environment variable {KEY_VARIABLE}."
-        )
-    if parts.scheme not in ("http", "https") or not host or parts.fragment:
-        raise InputError(f"server URL {url!r}: expected http://HOST[:PORT][/v1] or https://....")
-    path = parts.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
-    return f"{parts.scheme}://{parts.netloc}{path}", host
-
-
-def _key(variable: str | None, url: str, host: str) -> str | None:
-    """The key in the environment variable, `OPENAI_API_KEY` if none is named, or None if that is not set.
-
-    Without a named variable no key goes over an unencrypted connection to another machine, where anyone could read it.
-    """
-    key = os.environ.get(variable or KEY_VARIABLE, "").strip()
-    if variable is not None and not key:
-        raise InputError(f"the environment variable {variable} (--api-key-env) is not set or empty. Set it to the server's key.")
-    if not key or (variable is None and url.startswith("http:") and host not in LOOPBACK):
-        return None
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise InputError(
-            f"the key in the environment variable {variable or KEY_VARIABLE} holds characters that no key has. Copy it again."
-        )
-    return key

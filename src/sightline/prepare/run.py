@@ -10,14 +10,11 @@ Units can be added to a tree (another --split of the same data); its ledger and 
 
 import hashlib
 import multiprocessing
-import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -29,6 +26,7 @@ from sightline.errors import InputError
 from sightline.files import inside, only_writer, read_json, remove_temporaries, write_json, write_whole
 from sightline.prepare.x3_tree import remove_leftovers
 from sightline.types import LedgerEntry, Record
+from sightline.worker_process import settle_worker
 
 SPLITS = ("train", "validation")
 Split = Literal["train", "validation"]
@@ -202,7 +200,7 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> Iterator[None]:
             yield job.run()
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=settle_worker) as pool:
         futures = [pool.submit(job.run) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -213,13 +211,6 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> Iterator[None]:
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    cv2.setNumThreads(1)  # the processes are the parallelism
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _check_out(out: Path) -> None:

@@ -10,19 +10,19 @@ from pathlib import Path
 from statistics import median
 
 from sightline.report.bins import BINNING_WORDS, BINNINGS
+from sightline.report.heat import HEIGHT, STEPS, Corner, Shown, heat_cell, heat_map
 from sightline.report.links import behind_error, gallery_url
 from sightline.report.markup import Html, element, join
 from sightline.report.tables import SummarisedRun
 from sightline.report.tally import Errors, Tally
 
-STEPS = 5
 WORST_SHOWN = {"far": 0.5, "lacking": 1.0}  # errors from here on have the lightest shade
 TITLES = {"far": "Median distance to the truth (picture = 1)", "lacking": "Median of 1 - IoU"}
 ERRORS_NOTE = (
     "Medians over the examples with a point to measure, or with an overlap; how many is in brackets. Other objects are those that "
     "this task set has masks of in the same view, so their number is a lower bound. Darker is better."
 )
-WIDTH, HEIGHT, NAMES, HEAD = 74.0, 44.0, 34.0, 22.0
+WIDTH, NAMES, HEAD = 74.0, 34.0, 22.0
 
 
 def error_maps(set_name: str, runs: Sequence[SummarisedRun], tallies: Mapping[Path, Tally]) -> Html:
@@ -55,47 +55,21 @@ def _figure(
         top = HEAD + line * HEIGHT
         rows.append(element("text", run.letter, class_="letter", x=f"{NAMES / 2:g}", y=f"{top + HEIGHT / 2 + 4:g}"))
         rows += [
-            _cell(set_name, run, part, of_run.get(part, []), kind=kind, corner=(NAMES + column * WIDTH, top))
+            _cell(set_name, run, part, of_run.get(part, []), kind=kind, corner=Corner(NAMES + column * WIDTH, top, WIDTH))
             for column, part in enumerate(parts)
         ]
-    drawn = element(
-        "svg",
-        *heads,
-        *rows,
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=f"{width:g}",
-        height=f"{height:g}",
-        role="img",
-        aria_label=f"{title} on {set_name}",
-    )
-    return element("figure", element("figcaption", title), element("div", drawn, class_="scroll", tabindex="0"))
+    label = f"{title} on {set_name}"
+    return element("figure", element("figcaption", title), heat_map([*heads, *rows], width=width, height=height, label=label))
 
 
-def _cell(
-    set_name: str, run: SummarisedRun, part: tuple[str, str], found: Sequence[float], *, kind: str, corner: tuple[float, float]
-) -> Html:
-    (x, y), (name, label) = corner, part
-    shade = shade_of(median(found), kind) if found else 0
-    square = element(
-        "rect",
-        class_=f"heat-{shade}" if found else "heat-none",
-        x=f"{x + 1:g}",
-        y=f"{y + 1:g}",
-        width=f"{WIDTH - 2:g}",
-        height=f"{HEIGHT - 2:g}",
-    )
+def _cell(set_name: str, run: SummarisedRun, part: tuple[str, str], found: Sequence[float], *, kind: str, corner: Corner) -> Html:
     if not found:
-        return square
-    value = f"{median(found):.3f}"
-    return element(
-        "a",
-        element("title", f"{run.letter} {run.label}, {BINNING_WORDS[name]} {label}: median {value} of {len(found)}"),
-        square,
-        element("text", value, class_=f"on-heat-{shade}", x=f"{x + WIDTH / 2:g}", y=f"{y + 19:g}"),
-        element("text", f"({len(found)})", class_=f"on-heat-{shade} small", x=f"{x + WIDTH / 2:g}", y=f"{y + 34:g}"),
-        class_="examples",
-        href=gallery_url(set_name, run.label, behind_error(name, label, kind).asked),
-    )
+        return heat_cell(corner, None)
+    name, label = part
+    error = median(found)
+    title = f"{run.letter} {run.label}, {BINNING_WORDS[name]} {label}: median {error:.3f} of {len(found)}"
+    href = gallery_url(set_name, run.label, behind_error(name, label, kind).asked)
+    return heat_cell(corner, Shown(shade_of(error, kind), f"{error:.3f}", len(found), title, href))
 
 
 def shade_of(error: float, kind: str) -> int:

@@ -41,7 +41,7 @@ def _between(sets: Sequence[AnsweredSet]) -> Html:
     """Whether task sets of different splits in this very report share scenes or pictures; nothing to say for a single split."""
     scenes: dict[str, set[str]] = {}
     for answered in sets:
-        scenes.setdefault(answered.taskset.manifest.split, set()).update(answered.taskset.index["group"])
+        scenes.setdefault(answered.taskset.manifest.split, set()).update(answered.taskset.index.iterate("group"))
     if len(scenes) < 2:
         return join()
     words = f"Splits {', '.join(sorted(scenes))} of this report"

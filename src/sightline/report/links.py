@@ -56,6 +56,7 @@ BEHIND |= {
     name: Behind(OVERLAP, OVERLAP)
     for name in ("m_viou", "m_tiou", "m_gt_viou", "viou_030", "viou_050", "frame_iou", "j", "f", "jf")
 }
+BEHIND |= {name: Behind(OVERLAP, OVERLAP) for name in ("j_recall", "f_recall", "j_decay", "f_decay")}
 BEHIND |= {
     "giou": Behind(),
     "ciou": Behind(),

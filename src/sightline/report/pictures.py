@@ -91,14 +91,14 @@ class Pictures:
         Raises:
             FileNotFoundError, InputError: a picture is gone or has changed (`TaskSet.read_rgb`); none is left out silently.
         """
-        self._write({picture_name(ref): lambda ref=ref: _encode(_reduced(taskset.read_rgb(ref)), QUALITY) for ref in pictures})
+        self._write({picture_name(ref): lambda ref=ref: encode_webp(reduced(taskset.read_rgb(ref)), QUALITY) for ref in pictures})
 
     def add_processed(self, taskset: TaskSet, pictures: Iterable[Processed]) -> None:
         """Write the pictures as processed; raises what `add_previews` raises."""
         wanted = {picture.name: picture for picture in pictures if picture.name}
         self._write(
             {
-                name: lambda picture=picture: _encode(picture.resize(taskset.read_rgb(picture.ref)), PROCESSED_QUALITY)
+                name: lambda picture=picture: encode_webp(picture.resize(taskset.read_rgb(picture.ref)), PROCESSED_QUALITY)
                 for name, picture in wanted.items()
             }
         )
@@ -109,13 +109,15 @@ class Pictures:
         self.written.update(new)
 
 
-def _reduced(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
+def reduced(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """A picture at the size of its preview."""
     height, width = rgb.shape[:2]
     size = preview_size(width, height)
     return rgb if size == (width, height) else np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _encode(rgb: UInt8[np.ndarray, "h w 3"], quality: int) -> bytes:
+def encode_webp(rgb: UInt8[np.ndarray, "h w 3"], quality: int) -> bytes:
+    """The bytes of a WebP file."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "WEBP", quality=quality, method=WEBP_METHOD)
     return file.getvalue()

@@ -1,10 +1,11 @@
 """Every example of every run as one table, `FILE.csv` or `FILE.parquet`: a row for each example and model, in stored order.
 
-    task_set,task,split,model,id,scene,tier,object,label,visible,area,others,megapixels,slices,status,kind,right,hit,..,answer,text
+    task_set,task,split,model,id,scene,tier,object,label,visible,area,others,megapixels,slices,status,kind,right,..,values,answer,text
 
-`slices` and `answer` are JSON, `area` a share of the view, `others` and `megapixels` as in `report.bins`; the outcome is that of
-`types.Score`, empty where the run has not come to the example. In CSV (UTF-8 with a byte order mark, so that spreadsheets know it)
-a text that a spreadsheet would take for a formula is led by a quote; Parquet has texts as they came.
+`slices`, `values` (further measurements of the score, by name) and `answer` are JSON, `area` a share of the view, `others` and
+`megapixels` as in `report.bins`; the outcome is that of `types.Score`, empty where the run has not come to the example. In CSV
+(UTF-8 with a byte order mark, so that spreadsheets know it) a text that a spreadsheet would take for a formula is led by a quote;
+Parquet has texts as they came. The page's own CSV has fewer columns, in the same order.
 """
 
 import csv
@@ -35,7 +36,7 @@ COLUMNS: dict[str, str] = (
     | {"status": "string", "kind": "string"}
     | dict.fromkeys(("right", "hit", "hit_dilated", "said_visible", "wrong_panel"), "bool")
     | dict.fromkeys(("l2_px", "l2_norm", "l2_over_size", "iou"), "double")
-    | {"answer": "string", "text": "string"}
+    | {"values": "string", "answer": "string", "text": "string"}
 )
 Progress = Callable[[int, int], None]
 
@@ -128,6 +129,7 @@ def _outcome(outcome: Outcome | None, kind: ErrorKind | None) -> dict[str, Any]:
         "l2_norm": score.l2_norm,
         "l2_over_size": score.l2_over_size,
         "iou": score.iou,
+        "values": msgspec.json.encode(score.values).decode(),
         "answer": None if answer is None else msgspec.json.encode(answer).decode(),
         "text": prediction.text,
     }

@@ -74,15 +74,26 @@ def write_report(
     out = out.absolute()
     _check_replaceable(out)
     collection = collect(runs, baseline=baseline)
+    replace_folder(out, lambda folder: _write(collection, folder, on_progress=on_progress, max_examples=max_examples))
+    return out / "index.html"
+
+
+def replace_folder(out: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a report into a new folder, and put it in the place of `out`, whole or not at all.
+
+    Raises:
+        InputError: `out` is something else than a report or an empty folder.
+    """
+    out = out.absolute()
+    _check_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
-        _write(collection, partial, on_progress=on_progress, max_examples=max_examples)
+        fill(partial)
         _publish(partial, out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return out / "index.html"
 
 
 def _write(
@@ -102,17 +113,17 @@ def _write(
         sampling = element(
             "p", f"The gallery holds the first {max_examples} examples of each task set; the tables count all.", class_="note"
         )
-    assets = _write_assets(folder / "assets")
+    assets = write_styles(folder / "assets", (*STYLES, *SCRIPTS))
     html = page(collection, summaries, gallery.counts, title=title, assets=assets, sampling=sampling)
     (folder / "index.html").write_text(html, encoding="utf-8")
     names = tuple(run.folder.name for run in collection.runs)
     write_json(folder / MARKER, ReportInfo(format=FORMAT, package_version=__version__, title=title, runs=names, num_examples=total))
 
 
-def _write_assets(folder: Path) -> Html:
+def write_styles(folder: Path, names: Sequence[str]) -> Html:
     """Copy styles and scripts under names that carry their hash, and return the tags that load them in order."""
     tags: list[Html] = []
-    for name in (*STYLES, *SCRIPTS):
+    for name in names:
         content = (files("sightline.report") / "assets" / name).read_bytes()
         stem, _, kind = name.partition(".")
         hashed = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"

@@ -23,6 +23,7 @@ from sightline.errors import InputError
 from sightline.files import only_writer, read_json, sync_path, write_json
 from sightline.taskset.engine import Crew, RunShards
 from sightline.taskset.leaks import check_recordings
+from sightline.taskset.lines import write_lines
 from sightline.taskset.pool import run_shards
 from sightline.taskset.registry import held_out
 from sightline.taskset.shards import ShardJob, end_attempts
@@ -150,6 +151,7 @@ def _stage(request: BuildRequest, out: Path, split: str, *, crew: Crew, on_progr
                 source_fingerprint=source,
                 roots={"data": str(Path(request.root).resolve())},
             )
+            write_lines(_set_folder(out, found))
             built_in_s = round(time.time() - started, 3)
             write_json(_set_folder(out, found) / "timing.json", {"built_in_s": built_in_s, "workers": crew.workers})
         built.append(Built(path=str(path), manifest=found, existed=complete[task] is not None))

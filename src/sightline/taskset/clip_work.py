@@ -12,10 +12,10 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sightline.datasets import CLIP_READERS, ClipReader
+from sightline.datasets import ClipReader, clip_format
 from sightline.errors import InputError
-from sightline.taskset.worker_process import keep_freed_memory, settle_worker
 from sightline.types import Clip, LedgerEntry, Record
+from sightline.worker_process import keep_freed_memory, settle_worker
 
 AHEAD = 4  # chunks under way for each process
 T = TypeVar("T")
@@ -36,9 +36,7 @@ class ClipSource(Record):
         Raises:
             FileNotFoundError, InputError: no such reader, root or split.
         """
-        if self.reader not in CLIP_READERS:
-            raise InputError(f"no reader of clips is called {self.reader!r}; there are {', '.join(CLIP_READERS)}.")
-        return CLIP_READERS[self.reader][0]()(Path(self.root), self.split)
+        return clip_format(self.reader)(Path(self.root), self.split)
 
 
 def chunks_of(count: int, size: int) -> list[range]:

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from sightline.errors import InputError
 from sightline.taskset.engine import Bounds
 from sightline.taskset.shards import ShardBuilder, ShardDone, ShardJob
-from sightline.taskset.worker_process import settle_worker
+from sightline.worker_process import settle_worker
 
 
 def run_shards(job: ShardJob, todo: Sequence[Bounds], workers: int | None) -> Iterator[ShardDone]:

@@ -16,13 +16,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 import sightline
 from sightline.errors import InputError
 from sightline.taskset.engine import Bounds
 from sightline.taskset.shards import ShardBuilder, ShardDone, ShardJob
 from sightline.types import Record
+from sightline.worker_process import settle_worker
 
 MAX_ATTEMPTS = 3
 
@@ -49,7 +48,7 @@ class ShardWorker:
         Raises:
             InputError: this node does not see the staging folder of the build, or it sees another one.
         """
-        cv2.setNumThreads(1)  # the actors are the parallelism
+        settle_worker()
         path = Path(self.job.staging) / "plan.json"
         if not path.is_file() or path.read_bytes() != plan:
             raise InputError(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from sightline.datasets import CLIP_READERS
+from sightline.datasets import clip_format
 from sightline.errors import InputError
 from sightline.files import write_whole
 from sightline.tasks.pictures import Studio
@@ -93,9 +93,7 @@ def sightings_of_data(reader: str, root: Path, split: str) -> Iterator[Sighting]
     Raises:
         FileNotFoundError, InputError: no reader of clips has this name, or it cannot read the root.
     """
-    if reader not in CLIP_READERS:
-        raise InputError(f"no reader of clips is called {reader!r}; they are: {', '.join(CLIP_READERS)}.")
-    for clip in CLIP_READERS[reader][0]()(root, split):
+    for clip in clip_format(reader)(root, split):
         found, _ = see_recording(clip, Studio(root), reader=reader)
         yield Sighting(video_id=found.video_id, dataset=reader, split=split, first_frame=found.first_frame)
 

@@ -5,15 +5,16 @@ DIR/manifest.json        what was built, how, from what, and how many were kept 
     examples-00000.jsonl one example a line (`types.Example`)
     index.parquet        one row an example: id, shard, offset, length, task, split, group, tier, sizes, slices
     masks-00000.jsonl    {"id": hash, "rle": {"height": .., "width": .., "counts": ".."}}, each mask once
+    examples.lines, masks.lines  where each line of those files lies, see `lines`
     media/               derived pictures (marked, concatenated)
     ledger.jsonl         every unit dropped or altered, with its reason
     timing.json          wall-clock figures, the only file that differs between two builds
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 import numpy as np
@@ -23,10 +24,12 @@ from sightline import media
 from sightline.errors import InputError
 from sightline.files import inside, read_json
 from sightline.geometry.masks import decode_mask
+from sightline.taskset.lines import Lines, Named
 from sightline.types import DepthRef, Example, ImageRef, LedgerEntry, MaskRle, Record
 
-FORMAT = 1
+FORMAT = 2  # 1: pictures named by BLAKE2b
 MEDIA_CACHE = 16
+ROWS_AT_A_TIME = 4096
 
 
 class Manifest(Record):
@@ -56,18 +59,88 @@ class StoredMask(Record):
 
 
 class Index:
-    """The columns of an `index.parquet`; a column is read when it is first asked for, so that a look-up of ids stays small."""
+    """The columns of an `index.parquet`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._columns: dict[str, list[Any]] = {}
 
     def __getitem__(self, name: str) -> list[Any]:
+        """A whole column, held from then on: for small sets."""
         if name not in self._columns:
-            import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s that `--help` should not pay
-
-            self._columns[name] = pq.read_table(self.path, columns=[name]).column(0).to_pylist()
+            self._columns[name] = list(self.iterate(name))
         return self._columns[name]
+
+    def iterate(self, name: str) -> Iterator[Any]:
+        """The values of a column in stored order, some thousand in memory at a time."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s that `--help` should not pay
+
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(ROWS_AT_A_TIME, columns=[name]):
+                yield from batch.column(0).to_pylist()
+
+
+class _Asked(msgspec.Struct):
+    """What an example's id is read from."""
+
+    question: Named
+
+
+class Ids(Sequence[str]):
+    """The ids of the examples in stored order; they stay in their files."""
+
+    def __init__(self, lines: Lines, index: Index) -> None:
+        self._lines, self._index = lines, index
+        self._id_at = lru_cache(maxsize=1024)(self._read)  # a journal asks for the same few again and again
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._index.iterate("id")
+
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[str]: ...
+    def __getitem__(self, position: int | slice) -> str | list[str]:
+        if isinstance(position, slice):
+            return [self[each] for each in range(*position.indices(len(self)))]
+        return self._id_at(position)
+
+    def _read(self, position: int) -> str:
+        return msgspec.json.decode(self._lines.read(position), type=_Asked).question.id
+
+    def index(self, value: str, start: int = 0, stop: int | None = None) -> int:
+        """The position of an id. Raises ValueError where it is none of them."""
+        for position in self._lines.candidates(value):
+            if self[position] == value and position in range(*slice(start, stop).indices(len(self))):
+                return position
+        raise ValueError(f"{value!r} is no example")
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and any(self[position] == value for position in self._lines.candidates(value))
+
+
+class StoredMasks(Mapping[str, MaskRle]):
+    """The masks of a task set by hash, still run-length coded; each is read when it is asked for."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._decoder = msgspec.json.Decoder(StoredMask)
+
+    def __getitem__(self, mask: str) -> MaskRle:
+        for line in self._lines.candidates(mask):
+            stored = self._decoder.decode(self._lines.read(line))
+            if stored.id == mask:
+                return stored.rle
+        raise KeyError(mask)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._decoder.decode(self._lines.read(line)).id for line in range(len(self)))
 
 
 class TaskSet:
@@ -102,15 +175,13 @@ class TaskSet:
         return self.manifest.num_examples
 
     def __getitem__(self, key: int | str) -> Example:
-        index = self.index
-        if isinstance(key, str):
-            if key not in self._positions:
-                raise InputError(f"{self.path}: no example {key!r}. `sightline show {self.path}` lists the first ids.")
-            key = self._positions[key]
-        shard = index["shard"][key]
-        with (self.path / f"examples-{shard:05d}.jsonl").open("rb") as file:
-            file.seek(index["offset"][key])
-            return msgspec.json.decode(file.read(index["length"][key]), type=Example)
+        if isinstance(key, int):
+            return msgspec.json.decode(self._lines.read(key), type=Example)
+        for position in self._lines.candidates(key):
+            example = self[position]
+            if example.id == key:
+                return example
+        raise InputError(f"{self.path}: no example {key!r}. `sightline show {self.path}` lists the first ids.")
 
     def __iter__(self) -> Iterator[Example]:
         """All examples in stored order, one at a time."""
@@ -135,20 +206,18 @@ class TaskSet:
         return values.to_numpy().astype(np.float64)
 
     @cached_property
-    def _positions(self) -> dict[str, int]:
-        return {name: position for position, name in enumerate(self.index["id"])}
+    def _lines(self) -> Lines:
+        return Lines(self.path, "examples")
 
     @cached_property
-    def masks(self) -> dict[str, MaskRle]:
+    def ids(self) -> Ids:
+        """The ids of the examples in stored order."""
+        return Ids(self._lines, self.index)
+
+    @cached_property
+    def masks(self) -> StoredMasks:
         """All masks of the set by hash, still run-length coded."""
-        decoder = msgspec.json.Decoder(StoredMask)
-        masks: dict[str, MaskRle] = {}
-        for path in sorted(self.path.glob("masks-*.jsonl")):
-            with path.open("rb") as file:
-                for line in file:
-                    mask = decoder.decode(line)
-                    masks[mask.id] = mask.rle
-        return masks
+        return StoredMasks(Lines(self.path, "masks"))
 
     @property
     def ledger(self) -> Iterator[LedgerEntry]:
@@ -202,8 +271,12 @@ class TaskSet:
         return rgb
 
     def _decode_mask(self, mask: str) -> Bool[np.ndarray, "h w"]:
-        if mask not in self.masks:
-            raise InputError(f"{self.path}: mask {mask} is in no masks-*.jsonl file: the task set is damaged, build it again.")
-        array = decode_mask(self.masks[mask])
+        try:
+            rle = self.masks[mask]
+        except KeyError:
+            raise InputError(
+                f"{self.path}: mask {mask} is in no masks-*.jsonl file: the task set is damaged, build it again."
+            ) from None
+        array = decode_mask(rle)
         array.flags.writeable = False
         return array

@@ -3,13 +3,13 @@
 The build knows nothing of what lies behind a unit; `open_units` is the one place that does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS
-from sightline.errors import InputError
+from sightline.errors import unknown_name
 from sightline.geometry.masks import mask_id
 from sightline.tasks import CLIP_TASKS, TASKS, VARIANTS
 from sightline.tasks.clips import SeenClip
@@ -80,7 +80,7 @@ def list_splits(reader: str, root: Path) -> list[str]:
         return CLIP_READERS[reader][0]().splits(root)
     if reader in QUESTION_READERS:
         return QUESTION_READERS[reader][0]().splits(root)
-    raise _unknown(reader)
+    raise unknown_name("reader", reader, [*READERS, *CLIP_READERS, *QUESTION_READERS])
 
 
 def open_units(reader: str, root: Path, split: str, options: Options) -> Units:
@@ -89,17 +89,21 @@ def open_units(reader: str, root: Path, split: str, options: Options) -> Units:
     Raises:
         InputError: no reader has this name, `root` is not of its layout, or the options are of another family of tasks.
     """
-    if reader in READERS and isinstance(options, CrossViewOptions):
-        return _Scenes(reader, root, split, options)
-    if reader in CLIP_READERS and isinstance(options, ClipOptions):
-        return _Clips(reader, root, split, options)
-    if reader in QUESTION_READERS and isinstance(options, QuestionOptions):
-        return _Questions(reader, root, split, options)
-    raise _unknown(reader)
+    match options:
+        case CrossViewOptions():
+            _check_name("reader of scenes", reader, READERS)
+            return _Scenes(reader, root, split, options)
+        case QuestionOptions():
+            _check_name("reader of questions", reader, QUESTION_READERS)
+            return _Questions(reader, root, split, options)
+        case ClipOptions():
+            _check_name("reader of clips", reader, CLIP_READERS)
+            return _Clips(reader, root, split, options)
 
 
-def _unknown(reader: str) -> InputError:
-    return InputError(f"no reader of these tasks is called {reader!r}; the readers are: {', '.join((*READERS, *CLIP_READERS))}.")
+def _check_name(what: str, reader: str, readers: Collection[str]) -> None:
+    if reader not in readers:
+        raise unknown_name(what, reader, readers)
 
 
 class _Scenes:

@@ -208,3 +208,35 @@ def test_the_real_video_samples(shared_data: Path) -> None:
     annotations = json.loads((root / "demo_cocovid_data" / "ann.json").read_text())["annotations"]
     assert len(boxes.frames) == 8
     assert sum(box is not None for track in boxes.tracks for box in track.boxes) == len(annotations)
+
+
+def test_youtube_vis_reads_what_mmtracking_made_of_it(tmp_path: Path) -> None:
+    save_json(tmp_path / "demo/ann.json", cocovid())
+    assert YouTubeVis.splits(tmp_path) == ["demo/ann"]
+    assert [track.object_id for track in YouTubeVis(tmp_path, "demo/ann")[0].tracks] == ["7", "8"]
+
+
+def test_youtube_vis_does_not_take_a_file_of_boxes(tmp_path: Path) -> None:
+    file = cocovid()
+    for each in file["annotations"]:
+        each["segmentation"] = []
+    save_json(tmp_path / "demo/ann.json", file)
+    with pytest.raises(InputError, match="holds no YouTube-VIS"):
+        YouTubeVis.splits(tmp_path)
+
+
+def test_a_root_one_folder_above_will_do_if_only_one_folder_fits(tmp_path: Path) -> None:
+    save_json(tmp_path / "set/inner/annotations/instances_train.json", instances([1], [annotation(1, 1, (1, 1, 4, 4))]))
+    save_jpeg(tmp_path / f"set/inner/images/train/{coco_name(1)}")
+    (clip,) = Coco(tmp_path / "set", "train")
+    assert clip.frames[0].image == f"inner/images/train/{coco_name(1)}"
+    save_json(tmp_path / "set/other/annotations/instances_val.json", instances([1], [annotation(1, 1, (1, 1, 4, 4))]))
+    with pytest.raises(InputError, match=r"has 2 folders with COCO instances.*: inner, other\. Give one of them"):
+        Coco.splits(tmp_path / "set")
+
+
+def test_real_files_one_folder_above_are_found(shared_data: Path) -> None:
+    assert Coco.splits(shared_data / "tiny_formats/coco_dataset") == ["train", "val"]
+    assert YouTubeVis.splits(shared_data / "mmtracking_vis") == ["demo_vis_data/ann"]
+    (clip,) = YouTubeVis(shared_data / "mmtracking_vis", "demo_vis_data/ann")
+    assert [(track.category, len(track.masks)) for track in clip.tracks] == [("sedan", 1)]

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sightline.datasets import check_split
 from sightline.datasets.clips.frame_folders import FrameFolders, folder_problems, problem, some
 from sightline.errors import InputError
 from sightline.types import Clip
@@ -38,9 +39,7 @@ class Davis:
     """
 
     def __init__(self, root: Path, split: str) -> None:
-        found = self.splits(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, self.splits(root))
         self.root = root
         self.split = split
         self._annotations, self._resolution = _annotation_folder(root)

@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from re import compile as pattern
 
+import msgspec
+
 from sightline.files import inside
 from sightline.types import ClipFrame, LedgerEntry
 
@@ -53,6 +55,17 @@ class FrameFolders:
 def subfolders(place: Path) -> list[str]:
     """The names of the folders in `place` that can be clips, sorted; hidden ones are not. Empty if there is no such folder."""
     return sorted(path.name for path in place.iterdir() if CLIP.fullmatch(path.name) and path.is_dir()) if place.is_dir() else []
+
+
+def folders_with_pictures(root: Path) -> list[str]:
+    """The folders in `root` that hold JPEGImages, sorted."""
+    return [name for name in subfolders(root) if (root / name / "JPEGImages").is_dir()]
+
+
+def without_labels(clip_id: str, frames: tuple[ClipFrame, ...], *, meta: Path) -> tuple[tuple[ClipFrame, ...], LedgerEntry]:
+    """The frames of a clip that its `meta` file does not list, and the entry that says so: whose labels they are is not known."""
+    bare = tuple(msgspec.structs.replace(frame, labels=None) for frame in frames)
+    return bare, problem(clip_id, "not_in_meta", f"{meta.name} does not list it: its labels are not used")
 
 
 def numbered_files(root: Path, folder: str, suffix: str) -> dict[int, str]:

@@ -18,8 +18,16 @@ from pathlib import Path
 
 import msgspec
 
+from sightline.datasets import check_split
 from sightline.datasets.clips.first_masks import known_positions
-from sightline.datasets.clips.frame_folders import FrameFolders, altered, folder_problems, problem, subfolders
+from sightline.datasets.clips.frame_folders import (
+    FrameFolders,
+    altered,
+    folder_problems,
+    folders_with_pictures,
+    problem,
+    without_labels,
+)
 from sightline.errors import InputError
 from sightline.files import read_json
 from sightline.types import Clip, ClipFrame, Expression, LedgerEntry, Track
@@ -56,9 +64,7 @@ class Lvos:
     """
 
     def __init__(self, root: Path, split: str) -> None:
-        found = self.splits(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, self.splits(root))
         self.root = root
         self.split = split
         meta = _meta_path(root, split, "_meta.json")
@@ -78,7 +84,7 @@ class Lvos:
         """The folders below the root that hold JPEGImages."""
         if not root.is_dir():
             raise FileNotFoundError(f"{root} is not a folder. Give the root that holds train/ and val/.")
-        if found := [name for name in subfolders(root) if (root / name / "JPEGImages").is_dir()]:
+        if found := folders_with_pictures(root):
             return found
         raise InputError(
             f"{root} is not an LVOS tree: expected train/JPEGImages/, train/Annotations/ and train/train_meta.json in it."
@@ -96,8 +102,8 @@ class Lvos:
         video = self._videos.get(clip_id)
         problems = folder_problems(clip_id, frames, labelled=False)
         if video is None:
-            problems.append(problem(clip_id, "not_in_meta", f"{self._metas[0].name} does not list it: its labels are not used"))
-            frames = tuple(msgspec.structs.replace(frame, labels=None) for frame in frames)
+            frames, entry = without_labels(clip_id, frames, meta=self._metas[0])
+            problems.append(entry)
         tracks = self._tracks(clip_id, video, frames, problems) if video else ()
         return Clip(
             clip_id=clip_id,

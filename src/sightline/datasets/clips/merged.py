@@ -12,6 +12,7 @@ Splits are those of the sources.
 from collections.abc import Iterator
 from pathlib import Path
 
+from sightline.datasets import check_split
 from sightline.datasets.clips.frame_folders import subfolders
 from sightline.errors import InputError
 from sightline.files import inside, read_json
@@ -27,9 +28,7 @@ class Merged:
     """
 
     def __init__(self, root: Path, split: str) -> None:
-        found = self.splits(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, self.splits(root))
         self.root = root
         self.split = split
         self._folder = root / "clips" / split

@@ -14,7 +14,8 @@ of one collection of videos, so a clip's identity is its name. Source: henghuidi
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline.datasets.clips.frame_folders import FrameFolders, altered, folder_problems, subfolders
+from sightline.datasets import check_split
+from sightline.datasets.clips.frame_folders import FrameFolders, altered, folder_problems, folders_with_pictures
 from sightline.errors import InputError
 from sightline.types import Clip
 
@@ -31,9 +32,7 @@ class Mose:
     """
 
     def __init__(self, root: Path, split: str) -> None:
-        found = self.splits(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, self.splits(root))
         self.root = root
         self.split = split
         place = "" if split == EVERYTHING else f"{split}/"
@@ -49,7 +48,7 @@ class Mose:
             raise FileNotFoundError(f"{root} is not a folder. Give the root that holds train/ and valid/.")
         if (root / "JPEGImages").is_dir():
             return [EVERYTHING]
-        if found := [name for name in subfolders(root) if (root / name / "JPEGImages").is_dir()]:
+        if found := folders_with_pictures(root):
             return found
         raise InputError(
             f"{root} is not a MOSE tree: expected JPEGImages/ and Annotations/ in it, or in its folders train/, valid/."

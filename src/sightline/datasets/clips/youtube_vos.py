@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from sightline.datasets import check_split
 from sightline.datasets.clips.first_masks import known_positions
-from sightline.datasets.clips.frame_folders import FrameFolders, altered, folder_problems, problem, some
+from sightline.datasets.clips.frame_folders import FrameFolders, altered, folder_problems, problem, some, without_labels
 from sightline.errors import InputError
 from sightline.files import read_json
 from sightline.types import Clip, ClipFrame, LedgerEntry, Track
@@ -60,9 +61,7 @@ class YouTubeVos:
     fps = 6.0
 
     def __init__(self, root: Path, split: str) -> None:
-        found = self.splits(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, self.splits(root))
         self.root = root
         self.split = split
         self._meta_path = root / split / "meta.json"
@@ -103,8 +102,8 @@ class YouTubeVos:
         problems = folder_problems(clip_id, frames, labelled=False)
         video = self._videos.get(clip_id)
         if video is None:
-            problems.append(problem(clip_id, "not_in_meta", f"{self._meta_path.name} does not list it: its labels are not used"))
-            frames = tuple(msgspec.structs.replace(frame, labels=None) for frame in frames)
+            frames, entry = without_labels(clip_id, frames, meta=self._meta_path)
+            problems.append(entry)
         known = self._known(clip_id, video, frames) if video else _Known((), [])
         return Clip(
             clip_id=clip_id,

@@ -10,6 +10,7 @@ itself (`segments_info`) is not. Source: cocodataset.org.
 from collections.abc import Iterator
 from pathlib import Path
 
+from sightline.datasets import check_split
 from sightline.datasets.clips.frame_folders import problem
 from sightline.datasets.clips.listed_frames import existing
 from sightline.datasets.coco.coco_files import missing_pictures, picture_folder, split_files
@@ -28,8 +29,7 @@ class Coco:
 
     def __init__(self, root: Path, split: str) -> None:
         found = split_files(root, "images")
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, found)
         self.root = root
         self.split = split
         self._file = CocoFile(found[split])

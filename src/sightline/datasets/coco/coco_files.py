@@ -4,8 +4,8 @@
     train/instances.json, train/JPEGImages/                                    YouTube-VIS: the split is "train"
     demo_vis_data/ann.json                                                     anything else, at most one folder down: its path
 
-There is no rule that all of them follow, so a file counts by what is in it: pictures, or videos of listed pictures, or videos with
-file names.
+A root one folder above such a one will do if only one of its folders holds the form. There is no rule that all of them follow, so
+a file counts by what is in it: pictures, or videos of listed pictures, or videos with file names.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,13 +53,33 @@ def split_files(root: Path, kind: Kind) -> dict[str, Path]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder. Give the root that holds annotations/ and the pictures.")
-    patterns = ("annotations/instances_*.json", "annotations/*.json", "*.json", "*/*.json")
-    looked_at = dict.fromkeys(path for pattern in patterns for path in sorted(root.glob(pattern)) if not path.name.startswith("."))
-    found = {_split_name(root, path): path for path in looked_at if form(path) == kind}
-    if not found:
-        seen = ", ".join(path.relative_to(root).as_posix() for path in list(looked_at)[:NAMED]) or "no .json file"
-        raise InputError(f"{root} holds no {WANTED[kind]}; looked at {seen}, at most one folder down.")
-    return found
+    if found := _files_below(root, kind):
+        return found
+    inner = {folder.name: files for folder in sorted(root.iterdir()) if folder.is_dir() and (files := _files_below(folder, kind))}
+    if len(inner) > 1:
+        raise InputError(f"{root} has {len(inner)} folders with {WANTED[kind]}: {', '.join(inner)}. Give one of them as the root.")
+    for files in inner.values():
+        return files
+    seen = ", ".join(path.relative_to(root).as_posix() for path in _json_files(root)[:NAMED]) or "no .json file"
+    raise InputError(f"{root} holds no {WANTED[kind]}; looked at {seen}, at most one folder down.")
+
+
+def vis_files(root: Path) -> tuple[dict[str, Path], Kind]:
+    """The files of YouTube-VIS below `root`, or, where there is none, those of CocoVID with masks, which is what mmtracking makes
+    of YouTube-VIS; and which of the two they are.
+
+    Raises:
+        FileNotFoundError, InputError: as `split_files`.
+    """
+    try:
+        return split_files(root, "videos"), "videos"
+    except InputError:
+        masked = {
+            split: path for split, path in (_files_below(root, "frames") if root.is_dir() else {}).items() if _has_masks(path)
+        }
+        if masked:
+            return masked, "frames"
+        raise
 
 
 def form(path: Path) -> Kind | None:
@@ -81,6 +101,8 @@ def form(path: Path) -> Kind | None:
         raise
     if parts.videos:
         return "frames" if parts.images and any(row.video_id is not None for row in first) else _videos(first)
+    if parts.images and first[0].video_id is not None:
+        return "frames"  # the list of videos may be left out
     shown = any(row.image_id is not None and (row.bbox or row.segmentation) for row in first)
     return "images" if parts.images and shown else None
 
@@ -89,6 +111,9 @@ def picture_folder(root: Path, path: Path, split: str, names: Sequence[str]) -> 
     """The folder (from the root) in which the pictures of a file lie; the likeliest one if none of the first few is anywhere."""
     beside = path.parent.relative_to(root).as_posix().removeprefix(".")
     usual = [f"{split}/JPEGImages", "JPEGImages", f"images/{split}", "images", split, f"{split}/images", "", beside]
+    above = path.parent.parent
+    inner = above.relative_to(root).as_posix().removeprefix(".") if above.is_relative_to(root) else ""
+    usual = [joined(inner, folder) for folder in usual]
     others = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     found = media_folder(root, [*usual, *others], names)
     return usual[2] if found is None else found
@@ -97,6 +122,21 @@ def picture_folder(root: Path, path: Path, split: str, names: Sequence[str]) -> 
 def missing_pictures(root: Path, folder: str, names: Iterable[str]) -> set[str]:
     """Those of `names` that are not in `folder`."""
     return {name for name in names if media_folder(root, [folder], [name]) is None}
+
+
+def _json_files(root: Path) -> list[Path]:
+    patterns = ("annotations/instances_*.json", "annotations/*.json", "*.json", "*/*.json")
+    return list(dict.fromkeys(path for pattern in patterns for path in sorted(root.glob(pattern)) if not path.name.startswith(".")))
+
+
+def _files_below(root: Path, kind: Kind) -> dict[str, Path]:
+    return {_split_name(root, path): path for path in _json_files(root) if form(path) == kind}
+
+
+def _has_masks(path: Path) -> bool:
+    """Whether the first annotation has a mask."""
+    parts: _Parts = decode_mapped(path, _Parts)
+    return any(msgspec.json.decode(row, type=_First).segmentation for row in (parts.annotations or [])[:1])
 
 
 def _videos(first: list[_First]) -> Kind | None:

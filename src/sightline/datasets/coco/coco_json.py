@@ -40,6 +40,11 @@ class Picture(Open):
     frame_id: int | None = None
     order_in_video: int | None = None
     is_labeled: bool | None = None
+    is_det_keyframe: bool | None = None
+
+    def labelled(self) -> bool | None:
+        """Whether someone looked for objects in it; None where the file does not say. `is_det_keyframe` is the older name."""
+        return self.is_det_keyframe if self.is_labeled is None else self.is_labeled
 
 
 class Annotation(Open):

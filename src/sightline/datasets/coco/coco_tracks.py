@@ -48,6 +48,22 @@ class Video(Open):
         )
 
 
+def videos_with_pictures(file: CocoFile) -> list[Video]:
+    """The videos of a CocoVID file with their pictures in order of time; where the file lists no videos, those of its images.
+
+    Raises:
+        InputError: an image of no video, or of one that the file does not list; two images with one place in time.
+    """
+    listed: list[Video] = [file.decode(raw, Video, f"video {index}") for index, raw in enumerate(file.videos)]
+    of: dict[Id, list[Picture]] = {video.id: [] for video in listed}
+    for picture in file.images:
+        if picture.video_id is None or (listed and picture.video_id not in of):
+            raise InputError(f"{file.path}: image {picture.id} is of video {picture.video_id}, which the file does not list.")
+        of.setdefault(picture.video_id, []).append(picture)
+    videos = listed or [Video(id=identity) for identity in of]
+    return [video.of_pictures(of[video.id], file.path) for video in videos]
+
+
 class _Whole(Open):
     """An annotation of YouTube-VIS: one object over all frames."""
 
@@ -101,7 +117,7 @@ def frame_tracks(file: CocoFile, video: Video, clip_id: str) -> tuple[list[Track
     taken: set[tuple[str, int]] = set()
     for frame, picture in enumerate(video.pictures):
         annotations = file.annotations(picture.id)
-        if bool(annotations) if picture.is_labeled is None else picture.is_labeled:
+        if bool(annotations) if (labelled := picture.labelled()) is None else labelled:
             annotated.add(frame)
         for annotation in annotations:
             instance = annotation.track_id if annotation.instance_id is None else annotation.instance_id

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from sightline.datasets import check_split
 from sightline.datasets.questions.point_text import asks_for_several, split_suffix
 from sightline.datasets.questions.records import decode_record, existing, json_records
 from sightline.datasets.questions.turns import Turn, pairs, turn_target
@@ -63,9 +64,7 @@ class RefSpatial:
     role = "train"
 
     def __init__(self, root: Path, split: str) -> None:
-        found = self.splits(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, self.splits(root))
         self.root, self.split = root, split
         self._path = root / FILES[split]
         self._pictures, self._depth_pictures = FOLDERS[split]

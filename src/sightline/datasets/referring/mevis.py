@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from sightline.datasets import check_split
 from sightline.datasets.clips.listed_frames import existing, listed_frames
 from sightline.datasets.referring.expressions import read_videos, video_expressions
 from sightline.datasets.referring.mask_lists import Masks, check_joins, open_masks, video_tracks
@@ -42,8 +43,7 @@ class MeVis:
 
     def __init__(self, root: Path, split: str) -> None:
         found = _expression_files(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, found)
         self.root = root
         self.split = split
         self._path = found[split]

@@ -17,6 +17,7 @@ an error. Their objects are held back. A single meta_expressions/meta_expression
 from collections.abc import Iterator
 from pathlib import Path
 
+from sightline.datasets import check_split
 from sightline.datasets.clips.listed_frames import existing, listed_frames
 from sightline.datasets.coco.coco_json import Open
 from sightline.datasets.referring.expressions import Video, read_videos
@@ -58,8 +59,7 @@ class RefYouTubeVos:
 
     def __init__(self, root: Path, split: str, num_valid: int = NUM_VALID) -> None:
         base, found = _expression_files(root)
-        if split not in found:
-            raise InputError(f"{root} has no split {split!r}; it has {', '.join(found)}.")
+        check_split(root, split, found)
         self.root = root
         self.split = split
         self._base = f"{base}/" if base else ""

@@ -27,6 +27,7 @@ from sightline.geometry.masks import mask_id
 from sightline.tasks.pictures import Studio
 from sightline.tasks.seen import see_scene
 from sightline.taskset.build import Built, find_complete
+from sightline.taskset.lines import write_lines
 from sightline.taskset.shards import TaskWriter
 from sightline.taskset.splits import check_pictures, check_scenes
 from sightline.taskset.write import assemble
@@ -205,6 +206,7 @@ def _build(group: Group, out: Path, digest: str, *, options: Options, on_progres
         source_fingerprint=digest,
         roots={"data": str(group.root.resolve())},
     )
+    write_lines(staging / "set")
     return Built(path=str(path), manifest=manifest)
 
 

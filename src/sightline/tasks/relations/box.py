@@ -12,7 +12,7 @@ from sightline.tasks.crossview import Outcome
 from sightline.tasks.footage import ClipOptions
 from sightline.tasks.pictures import Studio
 from sightline.tasks.relations.asking import Asked, ClipAsker, TwinSet
-from sightline.tasks.relations.opening import clip_fault, dropped, open_clip
+from sightline.tasks.relations.opening import open_clip, pose_found
 from sightline.tasks.relations.positions import Position, classes, positions
 from sightline.types import AnswerForm, Boxes, LedgerEntry, NotVisible, ObjectTruth
 
@@ -21,17 +21,12 @@ TASK = "relation_box"
 
 def relation_box(seen: SeenClip, studio: Studio, options: ClipOptions) -> Iterator[Outcome]:
     """`relation_box` examples of a clip."""
-    asker = open_clip(seen, studio, options)
-    yield from dropped(asker)
-    if clip_fault(asker):
-        return
-    sets: list[TwinSet] = []
+    yield from pose_found(open_clip(seen, studio, options), TASK, _sets)
+
+
+def _sets(asker: ClipAsker) -> Iterator[TwinSet | LedgerEntry]:
     for found in (*positions(asker, asker.shown), *classes(asker)):
-        if isinstance(found, LedgerEntry):
-            yield found
-        else:
-            sets.append(TwinSet(found[0].key, tuple(_ask(asker, one) for one in found)))
-    yield from asker.pose(TASK, sets)
+        yield found if isinstance(found, LedgerEntry) else TwinSet(found[0].key, tuple(_ask(asker, one) for one in found))
 
 
 def _ask(asker: ClipAsker, position: Position) -> Asked:

@@ -10,6 +10,7 @@ but one of each where a clip has nothing else.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from sightline.tasks.clips import SeenClip
@@ -20,7 +21,7 @@ from sightline.tasks.relations.asking import Asked, ClipAsker, TwinSet
 from sightline.tasks.relations.cast import Cast
 from sightline.tasks.relations.courses import courses
 from sightline.tasks.relations.facts import Pair
-from sightline.tasks.relations.opening import clip_fault, drop, dropped, open_clip
+from sightline.tasks.relations.opening import drop, open_clip, pose_found
 from sightline.tasks.relations.rules import NEITHER, SIDES, Ruling, Side, opposite
 from sightline.tasks.relations.words import listed
 from sightline.types import NO, YES, AnswerForm, Choice, LedgerEntry
@@ -32,17 +33,9 @@ THIRDS = ("left", "centre", "right", NEITHER)
 
 def relation_choice(seen: SeenClip, studio: Studio, options: ClipOptions) -> Iterator[Outcome]:
     """`relation_choice` examples of a clip."""
-    asker = open_clip(seen, studio, options)
-    yield from dropped(asker)
-    if clip_fault(asker):
-        return
-    sets: list[TwinSet] = []
-    for found in (*_sides(asker), *_thirds(asker), *courses(asker)):
-        if isinstance(found, TwinSet):
-            sets.append(found)
-        else:
-            yield found
-    yield from asker.pose(TASK, sets)
+    yield from pose_found(
+        open_clip(seen, studio, options), TASK, lambda asker: chain(_sides(asker), _thirds(asker), courses(asker))
+    )
 
 
 class Side2(NamedTuple):

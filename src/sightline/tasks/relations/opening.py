@@ -1,17 +1,43 @@
 """How every relation task begins: the clip's facts, and what of it cannot be asked about."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sightline.errors import InputError
 from sightline.tasks.clips import SeenClip
+from sightline.tasks.crossview import Outcome
 from sightline.tasks.footage import ClipOptions
 from sightline.tasks.pictures import Studio
-from sightline.tasks.relations.asking import ClipAsker
+from sightline.tasks.relations.asking import ClipAsker, TwinSet
 from sightline.tasks.relations.facts import ledger_of
 from sightline.tasks.relations.options import RelationOptions
 from sightline.types import LedgerEntry
 
 MIN_SHOWN = 2
+Found = Iterable[TwinSet | LedgerEntry]
+
+
+def pose_found(asker: ClipAsker, task: str, find: Callable[[ClipAsker], Found]) -> Iterator[Outcome]:
+    """The examples of the sets that `find` gives, after what is left out; nothing else of a clip that cannot be asked about."""
+    yield from dropped(asker)
+    if clip_fault(asker):
+        return
+    sets: list[TwinSet] = []
+    for found in find(asker):
+        if isinstance(found, TwinSet):
+            sets.append(found)
+        else:
+            yield found
+    yield from asker.pose(task, sets)
+
+
+def pose_filmed(asker: ClipAsker, task: str, find: Callable[[ClipAsker, tuple[int, ...]], Found]) -> Iterator[Outcome]:
+    """As `pose_found`, of questions about the whole clip: `find` is given the frames they show."""
+
+    def in_film(asker: ClipAsker) -> Found:
+        frames = film(asker)
+        return [frames] if isinstance(frames, LedgerEntry) else find(asker, frames)
+
+    return pose_found(asker, task, in_film)
 
 
 def open_clip(seen: SeenClip, studio: Studio, options: ClipOptions) -> ClipAsker:

@@ -14,7 +14,7 @@ from sightline.tasks.footage import ClipOptions
 from sightline.tasks.pictures import Studio
 from sightline.tasks.relations.asking import Asked, ClipAsker, TwinSet
 from sightline.tasks.relations.cast import Cast
-from sightline.tasks.relations.opening import clip_fault, drop, dropped, film, open_clip
+from sightline.tasks.relations.opening import drop, film, open_clip, pose_found
 from sightline.tasks.relations.rules import SIDES, Ruling, Side
 from sightline.tasks.relations.timeline import find_runs
 from sightline.tasks.relations.words import listed
@@ -25,15 +25,7 @@ TASK = "relation_switch"
 
 def relation_switch(seen: SeenClip, studio: Studio, options: ClipOptions) -> Iterator[Outcome]:
     """`relation_switch` examples of a clip."""
-    asker = open_clip(seen, studio, options)
-    yield from dropped(asker)
-    if clip_fault(asker):
-        return
-    found = _set(asker)
-    if isinstance(found, LedgerEntry):
-        yield found
-    else:
-        yield from asker.pose(TASK, [found])
+    yield from pose_found(open_clip(seen, studio, options), TASK, lambda asker: [_set(asker)])
 
 
 def _set(asker: ClipAsker) -> TwinSet | LedgerEntry:

@@ -19,7 +19,7 @@ from sightline.tasks.relations.asking import Asked, ClipAsker, TwinSet
 from sightline.tasks.relations.box import defined
 from sightline.tasks.relations.cast import Cast
 from sightline.tasks.relations.facts import Pair
-from sightline.tasks.relations.opening import clip_fault, drop, dropped, film, open_clip
+from sightline.tasks.relations.opening import drop, open_clip, pose_filmed
 from sightline.tasks.relations.positions import Position, positions
 from sightline.tasks.relations.rules import SIDES, Side, opposite
 from sightline.tasks.relations.words import listed
@@ -30,26 +30,13 @@ TASK = "relation_track"
 
 def relation_track(seen: SeenClip, studio: Studio, options: ClipOptions) -> Iterator[Outcome]:
     """`relation_track` examples of a clip."""
-    asker = open_clip(seen, studio, options)
-    yield from dropped(asker)
-    if clip_fault(asker):
-        return
-    frames = film(asker)
-    if isinstance(frames, LedgerEntry):
-        yield frames
-        return
-    sets: list[TwinSet] = []
+    yield from pose_filmed(open_clip(seen, studio, options), TASK, _sets)
+
+
+def _sets(asker: ClipAsker, frames: tuple[int, ...]) -> Iterator[TwinSet | LedgerEntry]:
     for found in positions(asker, frames, frames):
-        if isinstance(found, LedgerEntry):
-            yield found
-        else:
-            sets.append(TwinSet(found[0].key, tuple(_ask(asker, one, frames) for one in found)))
-    for found in _always(asker, frames):
-        if isinstance(found, LedgerEntry):
-            yield found
-        else:
-            sets.append(found)
-    yield from asker.pose(TASK, sets)
+        yield found if isinstance(found, LedgerEntry) else TwinSet(found[0].key, tuple(_ask(asker, one, frames) for one in found))
+    yield from _always(asker, frames)
 
 
 def _ask(asker: ClipAsker, position: Position, frames: tuple[int, ...]) -> Asked:

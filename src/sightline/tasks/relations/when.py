@@ -14,7 +14,7 @@ from sightline.tasks.pictures import Studio
 from sightline.tasks.relations.asking import Asked, ClipAsker, TwinSet
 from sightline.tasks.relations.courses import Staged, course_evidence, pair_boxes, stage
 from sightline.tasks.relations.facts import Pair, run_end, run_is_closed
-from sightline.tasks.relations.opening import MIN_SHOWN, clip_fault, drop, dropped, film, open_clip
+from sightline.tasks.relations.opening import MIN_SHOWN, drop, open_clip, pose_filmed
 from sightline.tasks.relations.rules import SIDES, Side
 from sightline.tasks.relations.timeline import Run
 from sightline.types import AnswerForm, LedgerEntry, NotVisible, Span
@@ -24,22 +24,12 @@ TASK = "relation_when"
 
 def relation_when(seen: SeenClip, studio: Studio, options: ClipOptions) -> Iterator[Outcome]:
     """`relation_when` examples of a clip."""
-    asker = open_clip(seen, studio, options)
-    yield from dropped(asker)
-    if clip_fault(asker):
-        return
-    frames = film(asker)
-    if isinstance(frames, LedgerEntry):
-        yield frames
-        return
-    sets: list[TwinSet] = []
-    for pair in asker.facts.pairs:
-        found = _set(asker, pair, frames)
-        if isinstance(found, LedgerEntry):
-            yield found
-        elif found is not None:
-            sets.append(found)
-    yield from asker.pose(TASK, sets)
+    yield from pose_filmed(open_clip(seen, studio, options), TASK, _sets)
+
+
+def _sets(asker: ClipAsker, frames: tuple[int, ...]) -> Iterator[TwinSet | LedgerEntry]:
+    found = (_set(asker, pair, frames) for pair in asker.facts.pairs)
+    return (one for one in found if one is not None)
 
 
 def _set(asker: ClipAsker, pair: Pair, frames: tuple[int, ...]) -> TwinSet | LedgerEntry | None:

@@ -12,7 +12,7 @@ import pytest
 ALLOCATE = """
 import resource, sys
 import numpy as np
-from sightline.taskset.worker_process import keep_freed_memory
+from sightline.worker_process import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 def fill():
@@ -39,7 +39,7 @@ def test_memory_of_a_picture_is_kept_for_the_next_one() -> None:
 
 ORPHAN = """
 import multiprocessing, os, signal
-from sightline.taskset.worker_process import settle_worker
+from sightline.worker_process import settle_worker
 def live():
     settle_worker()
     print(os.getpid(), flush=True)
