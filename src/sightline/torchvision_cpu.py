@@ -14,7 +14,7 @@ torchvision is.
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -30,9 +30,14 @@ _kept: list[Any] = []
 class TorchvisionFinder(MetaPathFinder):
     """Finds nothing; the first search for torchvision and for its `ops` makes ready what they will miss."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self,
+        fullname: str,
+        path: Iterable[str] | None = None,  # noqa: ARG002 - None for a top-level package; the path of namespace packages is no sequence
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
         if fullname == "torchvision":
-            spec = PathFinder.find_spec(fullname, path, target)
+            spec = PathFinder.find_spec(fullname, None, target)
             if spec is not None and spec.origin is not None and is_cuda_build(Path(spec.origin).parent):
                 _define_operators()
         elif fullname == "torchvision.ops" and _kept:

@@ -1,0 +1,119 @@
+"""A trainable as Lightning's module: the losses of a batch, the update, and what is known of the update that is being made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from sightline.errors import InputError
+from sightline.files import write_json
+from sightline.train.schedule import adamw, factor, set_rates
+from sightline.train.seeding import seed_batch
+from sightline.train.settings import EngineSettings
+from sightline.train.trainable import BatchNote, Processes, Trainable
+
+
+@dataclass
+class Update:
+    """The batches of one update so far."""
+
+    notes: list[BatchNote] = field(default_factory=list)
+    losses: list[dict[str, Tensor]] = field(default_factory=list)
+    grad_norm: float = 0.0
+
+    def means(self) -> dict[str, float]:
+        """The mean over the batches: "loss", their sum, and each term as "loss/<name>"."""
+        names = self.losses[0]
+        means = {f"loss/{name}": sum(float(each[name]) for each in self.losses) / len(self.losses) for name in names}
+        return {"loss": sum(means.values()), **means}
+
+    def counts(self) -> dict[str, int]:
+        """Units of all batches, by kind."""
+        kinds = dict.fromkeys(kind for note in self.notes for kind in note.counts)
+        return {kind: sum(note.counts.get(kind, 0) for note in self.notes) for kind in kinds}
+
+
+class Batches:
+    """What Lightning iterates over: a trainable's batches from a number on."""
+
+    def __init__(self, trainable: Trainable, numbers: range, processes: Processes) -> None:
+        self.trainable = trainable
+        self.numbers = numbers
+        self.processes = processes
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.trainable.batches(self.numbers, self.processes))
+
+
+class Engine(LightningModule):
+    """Runs a trainable from update `first` on.
+
+    Args:
+        folder: where the batches of an update that is not finite are written down.
+    """
+
+    def __init__(self, trainable: Trainable, settings: EngineSettings, *, first: int, folder: Path) -> None:
+        super().__init__()
+        self.trainable = trainable
+        self.trained = trainable.module
+        self.settings = settings
+        self.first = first
+        self.folder = folder
+        self.update = Update()
+
+    def train_dataloader(self) -> Batches:
+        each = self.settings.trainer.accumulate
+        numbers = range(self.first * each, self.settings.trainer.max_steps * each)
+        return Batches(self.trainable, numbers, Processes(self.trainer.global_rank, self.trainer.world_size))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return adamw(self.trainable.parameter_groups(), self.settings.adamw)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ANN401, ARG002
+        return self.trainable.to_device(batch, device)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401, ARG002 - Lightning's signature
+        done, part = divmod(batch_idx, self.settings.trainer.accumulate)
+        if part == 0:
+            self.update = Update()
+            scale = factor(self.first + done, self.settings.trainer.max_steps, self.settings.schedule)
+            set_rates(self.trainer.optimizers[0], scale)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401
+        number = self.first * self.settings.trainer.accumulate + batch_idx
+        seed_batch(self.settings.seed, number, self.trainer.global_rank)
+        losses = self.trainable.losses(batch, number)
+        self.update.notes.append(self.trainable.note(batch))
+        self.update.losses.append({name: loss.detach() for name, loss in losses.items()})
+        return torch.stack([loss.float() for loss in losses.values()]).sum()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradient, and stop before the parameters are touched where anything is not finite."""
+        parameters = [each for group in optimizer.param_groups for each in group["params"] if each.grad is not None]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.trainer.clip or float("inf"))
+        finite = torch.stack([torch.isfinite(loss).all() for each in self.update.losses for loss in each.values()]).all()
+        wrong = ~(finite & torch.isfinite(norm)).reshape(1)
+        if self.trainer.world_size > 1:
+            wrong = wrong.float()
+            torch.distributed.all_reduce(wrong, torch.distributed.ReduceOp.MAX)
+        if bool(wrong):
+            self._refuse(float(norm))
+        self.update.grad_norm = float(norm)
+
+    def _refuse(self, norm: float) -> None:
+        """Name the batches. With several processes each names its own."""
+        step = self.first + self.trainer.global_step + 1
+        ids = [each for note in self.update.notes for each in note.ids]
+        terms = [{name: str(float(loss)) for name, loss in each.items()} for each in self.update.losses]
+        path = self.folder / f"not_finite.rank{self.trainer.global_rank}.json"
+        write_json(path, {"step": step, "grad_norm": str(norm), "ids": ids, "losses": terms})
+        told = "; ".join(", ".join(f"{name} {value}" for name, value in each.items()) for each in terms)
+        raise InputError(
+            f"step {step}: a loss or the gradient is not finite (losses: {told}; norm of the gradient: {norm}). Batch: "
+            f"{', '.join(ids)}. The parameters are those before this step; checkpoints are intact. A lower rate, a longer warm-up "
+            f"or trainer.precision=32-true may help, or look at the data named here ({path})."
+        )
