@@ -12,6 +12,7 @@ from sightline.evaluate.vos.protocols import NEEDS_META, PROTOCOLS, Folders, Obj
 from sightline.evaluate.vos.saved import list_videos
 from sightline.evaluate.vos.table import Split
 from sightline.files import read_json
+from sightline.worker_process import settle_worker
 
 NAMED = 5
 
@@ -60,7 +61,7 @@ def _run(folders: Folders, protocol: str, videos: list[str], workers: int) -> It
     if workers <= 1 or len(videos) == 1:
         yield from ((video, PROTOCOLS[protocol](folders, video)) for video in videos)
         return
-    with ProcessPoolExecutor(min(workers, len(videos)), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(workers, len(videos)), get_context("spawn"), initializer=settle_worker) as pool:
         futures = {pool.submit(_score_in_worker, folders, protocol, video): video for video in videos}
         try:
             for future in as_completed(futures):

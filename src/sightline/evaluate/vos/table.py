@@ -25,7 +25,7 @@ LVOS_ROUNDING = 4
 
 class VosSummary(Record):
     """`summary.json`: the protocol, how many objects of how many videos, and the table's columns, 0..1 (decay -1..1); None where a
-    column has nothing to average."""
+    column has nothing to average. `categories` has columns of its own for each category, `notes` what a reader should know."""
 
     protocol: str
     num_videos: int
@@ -33,6 +33,8 @@ class VosSummary(Record):
     num_frames: int
     columns: dict[str, float | None]
     official_quirks: bool = False
+    categories: dict[str, dict[str, float | None]] = {}
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,12 @@ def write_tables(folder: Path, objects: Sequence[ObjectScores], *, official_quir
         found = statistics_of(each, official_quirks=official_quirks)
         numbers = (found.region.mean, found.boundary.mean, found.mean, found.region.recall, found.boundary.recall)
         lines.append((each.video, each.object_id, len(each.frames), *numbers, found.region.decay, found.boundary.decay))
-    write_whole(folder / "objects.csv", _csv(lines))
+    write_whole(folder / "objects.csv", to_csv(lines))
     frames: list[tuple[object, ...]] = [("video", "object", "frame", "J", "F", "in annotation")]
     for each in objects:
         values = zip(each.frames, each.region, each.boundary, each.empty, strict=True)
         frames += [(each.video, each.object_id, name.removesuffix(".png"), j, f, int(not empty)) for name, j, f, empty in values]
-    write_whole(folder / "frames.csv", _csv(frames))
+    write_whole(folder / "frames.csv", to_csv(frames))
 
 
 def _davis(objects: Sequence[ObjectScores], *, official_quirks: bool) -> dict[str, float]:
@@ -170,7 +172,8 @@ def _mean(values: Sequence[float] | Float[np.ndarray, " n"]) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
 
-def _csv(rows: Sequence[Sequence[object]]) -> bytes:
+def to_csv(rows: Sequence[Sequence[object]]) -> bytes:
+    """The bytes of a CSV file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
