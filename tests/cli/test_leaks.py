@@ -7,6 +7,7 @@ import pytest
 
 from sightline.cli import run
 from tests.davis_tree import write_tree
+from tests.taskset.test_build_refer import write_clips
 
 
 def test_a_registry_is_made_of_a_split_on_disk_and_of_a_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,3 +45,20 @@ def test_an_address_without_ray_and_dropping_without_a_registry_are_refused(
     assert "--engine ray" in capsys.readouterr().err
     assert run(["build", "relations", "--data", "davis", *common, "--drop-leaks"]) == 2
     assert "--leaks REGISTRY" in capsys.readouterr().err
+
+
+def test_a_mixture_that_trains_on_a_test_video_is_refused_and_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registry, table, mixture = tmp_path / "held_out.jsonl", tmp_path / "own_table.txt", tmp_path / "out/refer_track-train"
+    command = ["build", "refer", "--data", "mevis", "--root", str(write_clips(tmp_path / "data")), "--out", str(tmp_path / "out")]
+    assert run([*command, "--task", "refer_track", "--workers", "1", "--json"]) == 0
+    table.write_text("ffff\n")
+    add = ["leaks", "add", str(registry), "--data", "mevis", "--ids", str(table), "--split", "valid_u"]
+    assert run(add) == 0
+    assert run(["leaks", "check", str(mixture), "--registry", str(registry)]) == 0
+    table.write_text("000000000001\n")
+    assert run(add) == 0
+    capsys.readouterr()
+    assert run(["leaks", "check", str(mixture), "--registry", str(registry)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 recording(s) are trained on and tested on" in said
+    assert "mevis/000000000001 (mevis, train), tested on mevis/000000000001 (mevis, valid_u): the same id" in said

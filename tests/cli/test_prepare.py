@@ -51,7 +51,7 @@ def test_a_tree_without_scenes_says_so(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("data", "options", "said"),
     [
-        ("daviz", [], "no data is called 'daviz'. Choose from: davis, mose, "),
+        ("daviz", [], "no reader of clips or removals is called 'daviz'. Did you mean 'davis'? Choices: davis, "),
         ("davis", ["--split", "test"], "has no split 'test'; it has train, val"),
         ("davis", ["--scale", "half"], "--scale 'half': expected a number above 0 and up to 1, such as 0.5 or 1/3"),
         ("davis", ["--scale", "2"], "scale is 2.0; expected 0.01 to 1"),

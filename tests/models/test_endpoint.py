@@ -24,8 +24,9 @@ from sightline.evaluate.run import read_predictions
 from sightline.evaluate.score import score_run
 from sightline.models import ModelOptions, NotApplicable, get_model
 from sightline.models.chat import MAX_ANSWER_BYTES, Patience, _retry_after_s
-from sightline.models.endpoint import Endpoint, as_sent, parse_spec
+from sightline.models.endpoint import Endpoint, as_sent
 from sightline.models.model import Failure, Said
+from sightline.models.server_address import parse_spec
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet

@@ -37,8 +37,10 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         build,
         build_clips,
         build_relations,
+        build_segment,
         demo,
         depth,
+        eval_sam2,
         eval_vos,
         exchange,
         export_clips,
@@ -50,8 +52,12 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         prepare,
         runs,
         serve,
+        track,
+        train,
     )
 
+    if arguments[:2] == ["eval", "sam2"]:  # KEY=VALUE arguments, and none of the options of `eval`
+        arguments = ["eval-sam2", *arguments[2:]]
     try:
         code = app(args=arguments, standalone_mode=False)
     except typer.exceptions.TyperException as error:

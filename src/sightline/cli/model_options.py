@@ -1,13 +1,12 @@
 """The options of models that speak (`hf:`, `openai:`), declared once for every command that asks a model."""
 
 import enum
-import functools
-import inspect
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from sightline.cli.option_groups import takes
 
 if TYPE_CHECKING:
     from sightline.models import ModelOptions
@@ -77,18 +76,5 @@ def model_options(  # noqa: PLR0913 - one parameter an option
     )
 
 
-def takes_model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with all options of `model_options` added to its own; it gets them together, as its parameter `options`."""
-    added = inspect.signature(model_options).parameters
-    signature = inspect.signature(command)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
-
-    @functools.wraps(command)
-    def asked(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the command line gives them
-        given = {name: kwargs.pop(name) for name in added}
-        command(*args, options=model_options(**given), **kwargs)
-
-    parameters = [*own, *added.values()]
-    asked.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportAttributeAccessIssue]
-    asked.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return asked
+takes_model_options = takes("options", model_options)
+"""The command gets the options together, as its parameter `options`."""

@@ -58,6 +58,7 @@ OUTCOMES: dict[str, Rule] = {
     "refer_track": _hit_or_said_absent,
     "refer_mask_track": _hit_or_said_absent,
     "refer_span": _hit_or_said_absent,
+    "segment": _hit_or_said_absent,
     "relation_choice": _chose,
     "relation_box": _hit_or_said_absent,
     "relation_track": _hit_or_said_absent,

@@ -1,12 +1,13 @@
 """An answer over the frames of a clip against the truth: boxes, masks, or a stretch of time.
 
-Values, by name (each 0..1), of every example with a target; an answer that says nothing is there is a track without boxes, and one
-that cannot be read is worth 0 in all of them:
+Values, by name (each 0..1, decay -1..1), of every example with a target; an answer that says nothing is there is a track without
+boxes, and one that cannot be read is worth 0 in all of them:
 
     viou, tiou, gt_viou   of boxes: `video.tracks`, VidSTG's definitions on the frames shown
     frame_iou             of boxes: mean over all frames, those in which the object is rightly absent counting 1
     f1                    of boxes where several objects may be meant: mean over the frames of the F1 at IoU 0.5
     j, f, jf              of masks: `video.referring`, means over the frames
+    j_recall, j_decay     of masks of an object that is given (segment), and the same of F: `video.clip_statistics`
     tiou                  of a stretch of time: `video.spans`
 
 Only frames in which the truth is known count (`Truth.scored_frames`).
@@ -19,6 +20,7 @@ import numpy as np
 from sightline.errors import InputError
 from sightline.evaluate.measured import ACCEPTED_IOU, Measured, says_nothing, usable
 from sightline.evaluate.referring_boxes import match_boxes
+from sightline.evaluate.video.clip_statistics import object_statistics
 from sightline.evaluate.video.referring import pack_prediction, pack_truth
 from sightline.evaluate.video.region_boundary import FrameScores, region, score_frames
 from sightline.evaluate.video.spans import span_iou
@@ -27,6 +29,7 @@ from sightline.geometry.boxes import Box, clip_box
 from sightline.types import BoxTrack, Example, MaskRle, MaskTrack, Reading, Span
 
 BOX_VALUES, MASK_VALUES = ("viou", "tiou", "gt_viou", "frame_iou"), ("j", "f", "jf")
+GIVEN_VALUES = ("j_recall", "f_recall", "j_decay", "f_decay")
 
 
 def measure_over_time(example: Example, reading: Reading) -> Measured:
@@ -96,11 +99,21 @@ def _boxes(example: Example, truth: BoxTrack, reading: Reading) -> dict[str, flo
 
 def _masks(example: Example, truth: MaskTrack, reading: Reading) -> dict[str, float]:
     found = _found_masks(example, reading)
+    given = example.question.reference is not None
     if found is None:
-        return dict.fromkeys(MASK_VALUES, 0.0)
+        return dict.fromkeys((*MASK_VALUES, *GIVEN_VALUES) if given else MASK_VALUES, 0.0)
     scores = score_masks_of(example, truth, found)
     j, f = float(np.mean(scores.region)), float(np.mean(scores.boundary))
-    return {"j": j, "f": f, "jf": (j + f) / 2}
+    values = {"j": j, "f": f, "jf": (j + f) / 2}
+    if not given:
+        return values
+    over_time = object_statistics(scores)
+    return values | {
+        "j_recall": over_time.region.recall,
+        "f_recall": over_time.boundary.recall,
+        "j_decay": over_time.region.decay,
+        "f_decay": over_time.boundary.decay,
+    }
 
 
 def score_masks_of(example: Example, truth: MaskTrack, found: Sequence[MaskRle | None]) -> FrameScores:

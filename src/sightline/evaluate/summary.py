@@ -58,6 +58,7 @@ HEADLINE |= {
     "refer_track": FOLLOWING_BOXES,
     "refer_mask_track": ("jf", "j", "f", "n_acc", "t_acc", "num_unreadable"),
     "refer_span": ("m_tiou", "tiou_050", "n_acc", "num_unreadable"),
+    "segment": ("jf", "j", "f", "j_recall", "f_recall", "j_decay", "f_decay", "num_unreadable"),
     "relation_choice": ("joint_accuracy", "pair_accuracy", "num_unreadable"),
     "relation_box": ("joint_accuracy", "pair_accuracy", "acc_iou_050", "iou_mean", "n_acc", "num_unreadable"),
     "relation_track": ("joint_accuracy", "pair_accuracy", *FOLLOWING_BOXES[:4], "n_acc", "num_unreadable"),

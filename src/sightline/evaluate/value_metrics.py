@@ -10,6 +10,7 @@ Each is a mean over the examples that ask for it:
     viou_030, viou_050            share of box tracks ABOVE 0.3, 0.5
     tiou_030, tiou_050, tiou_070  share with tIoU >= 0.3, 0.5, 0.7
     frame_iou, f1, j, f, jf, point_precision, point_recall    means (`over_time`, `several`)
+    j_recall, f_recall, j_decay, f_decay                      means (`over_time`)
     pair_accuracy                 share of the pairs, or larger sets of twins, all of whose examples are right
 
 A metric that no example asks for is left out. Intervals are by bootstrap over groups (scenes, clips), as those of `metrics`.
@@ -65,6 +66,10 @@ SHARES: dict[str, Share] = {
     "j": Share("j"),
     "f": Share("f"),
     "jf": Share("jf"),
+    "j_recall": Share("j_recall"),
+    "f_recall": Share("f_recall"),
+    "j_decay": Share("j_decay"),
+    "f_decay": Share("f_decay"),
     "point_precision": Share("point_precision"),
     "point_recall": Share("point_recall"),
 }

@@ -1,16 +1,16 @@
 """Models: the baselines that stand in every table, checkpoints and servers. Look one up with `get_model`."""
 
-import difflib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from sightline.errors import InputError
+from sightline.errors import InputError, unknown_name
 from sightline.models.model import Model, NotApplicable
 from sightline.models.options import ModelOptions, split_name
 
-__all__ = ["MODELS", "PREFIXES", "Model", "ModelOptions", "NotApplicable", "get_model"]
+__all__ = ["MODELS", "PREFIXES", "TRACKERS", "Model", "ModelOptions", "NotApplicable", "get_model"]
 
 RECORDED_PREFIX = "import"
 DEFAULTS = ModelOptions()
@@ -68,6 +68,18 @@ def _oracle() -> Model:
     return Baseline("oracle", oracle, requires=require_geometry, settings=SETTINGS)
 
 
+def _copy_first_mask() -> Model:
+    from sightline.models.trackers import CopyFirstMask, TrackerModel  # noqa: PLC0415
+
+    return TrackerModel(CopyFirstMask())
+
+
+def _flow_warp() -> Model:
+    from sightline.models.trackers import FlowWarp, TrackerModel  # noqa: PLC0415
+
+    return TrackerModel(FlowWarp())
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "center": _center,
     "random": _random,
@@ -78,10 +90,13 @@ MODELS: dict[str, Callable[[], Model]] = {
     "features": _features,
     "oracle": _oracle,
 }
+TRACKERS: dict[str, Callable[[], Model]] = {"copy-first-mask": _copy_first_mask, "flow-warp": _flow_warp}
+"""Baselines that follow an object that is given."""
 
 
 def _openai(rest: str, options: ModelOptions) -> Model:
-    from sightline.models.endpoint import Endpoint, parse_spec  # noqa: PLC0415
+    from sightline.models.endpoint import Endpoint  # noqa: PLC0415
+    from sightline.models.server_address import parse_spec  # noqa: PLC0415
 
     url, name = parse_spec(rest)
     return Endpoint(url, name, options)
@@ -93,7 +108,15 @@ def _hf(rest: str, options: ModelOptions) -> Model:
     return huggingface(rest, options)
 
 
-PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {"hf": _hf, "openai": _openai}
+def _sam2(rest: str, options: ModelOptions) -> Model:
+    if missing := [package for package in ("torch", "transformers") if importlib.util.find_spec(package) is None]:
+        raise InputError(f"sam2: models need {' and '.join(missing)}, not installed here. Run: pip install 'sightline[models]'.")
+    from sightline.models.sam2.tracker import sam2_model  # noqa: PLC0415
+
+    return sam2_model(rest, options)
+
+
+PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {"hf": _hf, "openai": _openai, "sam2": _sam2}
 """What `PREFIX:REST` means; the functions take REST."""
 
 
@@ -103,21 +126,20 @@ def get_model(spec: str, options: ModelOptions = DEFAULTS) -> Model:
     Raises:
         InputError: no such model; the message lists the choices and the nearest name.
     """
-    if spec in MODELS:
-        return MODELS[spec]()
+    if spec in MODELS | TRACKERS:
+        return (MODELS | TRACKERS)[spec]()
     name, spec = split_name(spec)
     options = options if name is None else msgspec.structs.replace(options, name=name)
     prefix, colon, rest = spec.partition(":")
     if colon and prefix in PREFIXES:
         return _remembered(PREFIXES[prefix](rest, options), options)
-    choices = ", ".join([*MODELS, *(f"{prefix}:..." for prefix in PREFIXES)])
+    choices = [*MODELS, *TRACKERS, *(f"{prefix}:..." for prefix in PREFIXES)]
     if colon and prefix == RECORDED_PREFIX:
         raise InputError(
-            f"model {spec!r}: recorded answers belong to a task set; only predict and eval take them. Choices: {choices}."
+            f"model {spec!r}: recorded answers belong to a task set; only predict and eval take them. "
+            f"Choices: {', '.join(choices)}."
         )
-    nearest = difflib.get_close_matches(spec, MODELS, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    raise InputError(f"no model is called {spec!r}.{hint} Choices: {choices}.")
+    raise unknown_name("model", spec, choices)
 
 
 def _remembered(model: Model, options: ModelOptions) -> Model:

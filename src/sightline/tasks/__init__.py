@@ -125,6 +125,12 @@ def _refer_span() -> "ClipTask":
     return refer_span
 
 
+def _segment() -> "ClipTask":
+    from sightline.tasks.segment import segment  # noqa: PLC0415
+
+    return segment
+
+
 def _relation_choice() -> "ClipTask":
     from sightline.tasks.relations.choice import relation_choice  # noqa: PLC0415
 
@@ -163,6 +169,7 @@ CLIP_TASKS: "dict[str, Callable[[], ClipTask]]" = {
     "refer_track": _refer_track,
     "refer_mask_track": _refer_mask_track,
     "refer_span": _refer_span,
+    "segment": _segment,
     "relation_choice": _relation_choice,
     "relation_box": _relation_box,
     "relation_track": _relation_track,

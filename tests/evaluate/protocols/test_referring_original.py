@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from sightline.cli.runs import REFERRING
+from sightline.cli.protocols import REFERRING
 from sightline.errors import InputError
 from sightline.evaluate.predict import predict
 from sightline.evaluate.protocols.referring_compare import compare_referring

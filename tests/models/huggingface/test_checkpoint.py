@@ -94,7 +94,7 @@ def test_an_unknown_family_needs_a_dialect(copy):
     edit_json(folder / "config.json", model_type="smolvlm")
     with pytest.raises(InputError, match=r"models of type 'smolvlm' .* --dialect: roborefer, qwen25, .*qwen2_5_vl"):
         load(folder)
-    with pytest.raises(InputError, match="no dialect is called 'pixel'; did you mean 'pixels'"):
+    with pytest.raises(InputError, match=r"no dialect is called 'pixel'\. Did you mean 'pixels'"):
         load(folder, ModelOptions(dialect="pixel"))
     assert load(folder, ModelOptions(dialect="pixels")).checkpoint.model_type == "smolvlm"
 
