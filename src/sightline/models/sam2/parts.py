@@ -7,14 +7,13 @@ distribution of deviation 0.02, cut at +-2, for the single embeddings of the mem
 encoder's position embeddings. transformers' own start (deviation 0.02 everywhere, memory embeddings and layer scale 0) is not it.
 """
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
-from sightline.errors import InputError
+from sightline.errors import InputError, unknown_name
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "image_encoder": ("vision_encoder.",),
@@ -53,9 +52,7 @@ def check_parts(parts: Collection[str]) -> None:
     """
     for part in parts:
         if part not in PARTS:
-            near = difflib.get_close_matches(part, PARTS, n=1)
-            meant = f" Did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"SAM 2 has no part {part!r}; it has {', '.join(PARTS)}.{meant}")
+            raise unknown_name("part of SAM 2", part, PARTS)
 
 
 def named_parameters(model: Sam2VideoModel, parts: Collection[str]) -> Iterator[tuple[str, nn.Parameter]]:

@@ -4,7 +4,7 @@ Source: the branches and odds of facebookresearch/sam2 (`SAM2Train.prepare_promp
 Every draw comes from a generator that the caller keys by seed and step, so a resumed run draws what the interrupted one would have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,22 +45,35 @@ class Simulated:
         masks: (T, O, R, R), 0 or 1: the truth.
         recipe: what is drawn how often.
         rng: where every draw comes from.
+        places: where the noise of boxes and the pixels of clicks come from, if not from `rng`. Clips with `rng` of one state and
+            `places` of their own are prompted in the same way on the same frames, so that they can be one batch.
+        allowed: frames beside the first that may be prompted or corrected; None: all.
     """
 
-    def __init__(self, masks: Tensor, recipe: PromptRecipe, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        masks: Tensor,
+        recipe: PromptRecipe,
+        rng: np.random.Generator,
+        *,
+        places: np.random.Generator | None = None,
+        allowed: Collection[int] | None = None,
+    ) -> None:
         self.masks = masks.bool()
         self.recipe = recipe
         self.rng = rng
+        self.places = rng if places is None else places
+        self._later = [frame for frame in range(1, len(masks)) if allowed is None or frame in allowed]
         kind = self._kind(num_frames=len(masks))
-        prompted = self._prompted_frames(len(masks))
+        prompted = self._prompted_frames()
         self.prompts: Mapping[int, Prompt] = {frame: self._prompt(frame, kind) for frame in prompted}
-        self.corrected_frames = frozenset() if kind == "mask" else self._corrected_frames(prompted, len(masks))
+        self.corrected_frames = frozenset() if kind == "mask" else self._corrected_frames(prompted)
 
     def __call__(self, frame: int, step: int, logits: Tensor) -> PointPrompt | None:
         """The next click on what is wrong; None after `num_clicks`."""
         if step >= self.recipe.num_clicks:
             return None
-        blind = bool(self.rng.random() < self.recipe.blind_click)
+        blind = bool(self.places.random() < self.recipe.blind_click)
         return self._clicks(self.masks[frame], None if blind else logits > 0)
 
     def _kind(self, *, num_frames: int) -> PromptKind:
@@ -69,18 +82,18 @@ class Simulated:
             return self.recipe.kind
         return "mixed" if num_frames == 1 or self.rng.random() < self.recipe.point_or_box else "mask"
 
-    def _prompted_frames(self, num_frames: int) -> tuple[int, ...]:
-        most = min(self.recipe.max_prompted, num_frames)
+    def _prompted_frames(self) -> tuple[int, ...]:
+        most = min(self.recipe.max_prompted, 1 + len(self._later))
         count = int(self.rng.integers(1, most + 1))
-        others = self.rng.choice(np.arange(1, num_frames), size=count - 1, replace=False) if count > 1 else []
+        others = self.rng.choice(np.array(self._later), size=count - 1, replace=False) if count > 1 else []
         return (0, *sorted(int(frame) for frame in others))
 
-    def _corrected_frames(self, prompted: tuple[int, ...], num_frames: int) -> frozenset[int]:
-        most = min(self.recipe.max_corrected, num_frames)
+    def _corrected_frames(self, prompted: tuple[int, ...]) -> frozenset[int]:
+        most = min(self.recipe.max_corrected, 1 + len(self._later))
         if most < len(prompted) or self.recipe.num_clicks == 0:
             return frozenset()
         count = int(self.rng.integers(len(prompted), most + 1))
-        left = [frame for frame in range(num_frames) if frame not in prompted]
+        left = [frame for frame in self._later if frame not in prompted]
         others = self.rng.choice(left, size=count - len(prompted), replace=False) if count > len(prompted) else []
         return frozenset(prompted) | {int(frame) for frame in others}
 
@@ -103,7 +116,7 @@ class Simulated:
                 continue
             corners = np.array([[columns[0], rows[0]], [columns[-1], rows[-1]]], dtype=np.float64)
             most = np.minimum((corners[1] - corners[0] + 1) * self.recipe.box_noise, self.recipe.max_box_noise)
-            noise = self.rng.uniform(-most, most, size=(2, 2))
+            noise = self.places.uniform(-most, most, size=(2, 2))
             coords.append((corners + noise).clip(0, size - 1).tolist())
             labels.append([TOP_LEFT, BOTTOM_RIGHT])
         return _points(coords, labels, masks.device)
@@ -120,7 +133,7 @@ class Simulated:
             places = np.flatnonzero(wrong if wrong.any() else ~true)
             if places.size == 0:  # the object fills the picture, and all of it was found
                 places = np.arange(true.size)
-            row, column = divmod(int(places[self.rng.integers(places.size)]), true.shape[1])
+            row, column = divmod(int(places[self.places.integers(places.size)]), true.shape[1])
             coords.append([[float(column), float(row)]])
             labels.append([POSITIVE if true[row, column] else NEGATIVE])
         return _points(coords, labels, truth.device)

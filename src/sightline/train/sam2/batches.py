@@ -7,6 +7,7 @@ smaller than half a pixel of the network's picture is absent there.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,8 +21,10 @@ from sightline.geometry.masks import decode_mask
 from sightline.models.sam2.track import DEVIATION, MEAN, ready, ready_mask
 from sightline.tasks.clips import SeenClip, SeenTrack
 from sightline.train.sam2.options import Jitter, WindowOptions
+from sightline.train.sam2.prepared import Prepared
 from sightline.train.sam2.videos import Videos
 from sightline.train.sam2.windows import Window
+from sightline.types import MaskRle
 
 LUMA = (0.2989, 0.587, 0.114)  # as torchvision rounds them
 
@@ -43,11 +46,11 @@ class Batch:
         return Batch(*moved, names=self.names, windows=self.windows)
 
 
-def load(videos: Videos, window: Window, options: WindowOptions) -> Batch:
+def load(videos: Videos, window: Window, options: WindowOptions, *, prepared: Prepared | None = None) -> Batch:
     """One window as a batch of one video.
 
     For training, at most `max_objects` objects, of which the first frame shows one at least; for evaluation all that any of the
-    frames shows, which may be none. Objects are in the data set's order.
+    frames shows, which may be none. Objects are in the data set's order. `prepared` keeps what was read.
 
     Raises:
         FileNotFoundError, InputError: a picture or mask is missing, cannot be read or is of another size; the message names it.
@@ -56,12 +59,16 @@ def load(videos: Videos, window: Window, options: WindowOptions) -> Batch:
     rng = None if window.seed is None else window.stream()
     tracks = [each for each in seen.tracks if any(each.places)] if rng is None else choose_objects(seen, options, rng)
     size = options.image_size
+    kept = Prepared(0) if prepared is None else prepared
     masks = torch.zeros((len(window.frames), len(tracks), size, size), dtype=torch.bool)
     for place, track in enumerate(tracks):
         for frame in range(len(window.frames)):
             if (rle := seen.mask(track, frame)) is not None:
-                masks[frame, place] = ready_mask(decode_mask(rle), size)
-    images = _pictures(seen, size)
+                key = (window.video, window.frames[frame], track.object_id)
+                masks[frame, place] = kept.get(key, partial(_ready_mask, rle, size))
+    images = torch.stack(
+        [kept.get((window.video, number), partial(_picture, seen, place, size)) for place, number in enumerate(window.frames)]
+    )
     if rng is not None:
         images = recolour(images, options, rng)
     if window.flip:
@@ -118,21 +125,23 @@ def recolour(images: Tensor, options: WindowOptions, rng: np.random.Generator) -
     return torch.stack(changed)
 
 
-def _pictures(seen: SeenClip, size: int) -> Tensor:
-    """(T, 3, R, R), normalised."""
-    images = []
-    for frame, declared in zip(seen.clip.frames, seen.sizes, strict=True):
-        assert frame.image is not None, "clips without pictures are refused when they are opened"
-        path = inside(seen.root, frame.image)
-        rgb = media.read_rgb(path)
-        if declared != (rgb.shape[1], rgb.shape[0]) or declared != seen.sizes[0]:
-            first = seen.sizes[0] or (0, 0)
-            raise InputError(
-                f"{path} has {rgb.shape[1]}x{rgb.shape[0]} pixels, the clip's first frame {first[0]}x{first[1]}. A clip has one "
-                "size: is a frame of another video among them?"
-            )
-        images.append(ready(rgb, size))
-    return torch.stack(images)
+def _ready_mask(rle: MaskRle, size: int) -> Tensor:
+    return ready_mask(decode_mask(rle), size)
+
+
+def _picture(seen: SeenClip, place: int, size: int) -> Tensor:
+    """One frame, (3, R, R), normalised."""
+    frame, declared = seen.clip.frames[place], seen.sizes[place]
+    assert frame.image is not None, "clips without pictures are refused when they are opened"
+    path = inside(seen.root, frame.image)
+    rgb = media.read_rgb(path)
+    if declared != (rgb.shape[1], rgb.shape[0]) or declared != seen.sizes[0]:
+        first = seen.sizes[0] or (0, 0)
+        raise InputError(
+            f"{path} has {rgb.shape[1]}x{rgb.shape[0]} pixels, the clip's first frame {first[0]}x{first[1]}. A clip has one "
+            "size: is a frame of another video among them?"
+        )
+    return ready(rgb, size)
 
 
 def _factors(jitter: Jitter, rng: np.random.Generator) -> Float[np.ndarray, "3"]:

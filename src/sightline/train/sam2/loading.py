@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sightline.errors import InputError
 from sightline.train.sam2.batches import Batch, join, load
+from sightline.train.sam2.prepared import Prepared
 from sightline.train.sam2.windows import WindowPlan
 from sightline.types import LedgerEntry
 
@@ -34,11 +35,13 @@ class Steps(Dataset[Loaded]):
     Args:
         plan: what each step has.
         rows: which rows of it are loaded here, as `windows.rows_of` says.
+        prepared_bytes: how much of what was read each process that loads may keep, made ready for the network.
     """
 
-    def __init__(self, plan: WindowPlan, rows: Sequence[int]) -> None:
+    def __init__(self, plan: WindowPlan, rows: Sequence[int], *, prepared_bytes: int = 0) -> None:
         self.plan = plan
         self.rows = tuple(rows)
+        self.prepared = Prepared(prepared_bytes)
 
     def __getitem__(self, step: int) -> Loaded:
         batches: list[Batch] = []
@@ -48,14 +51,20 @@ class Steps(Dataset[Loaded]):
             try:
                 window = self.plan.window(step, row)
                 place = f"{place}, {window}"
-                batches.append(load(self.plan.videos, window, self.plan.options))
+                batches.append(load(self.plan.videos, window, self.plan.options, prepared=self.prepared))
             except (InputError, FileNotFoundError) as error:
                 skipped.append(LedgerEntry(unit=place, reason="clip_not_loaded", detail=str(error)))
         return Loaded(step=step, batch=join(batches) if batches else None, skipped=tuple(skipped))
 
 
 def load_steps(
-    plan: WindowPlan, rows: Sequence[int], steps: range, *, num_workers: int = 0, on_bad_clip: OnBadClip = "stop"
+    plan: WindowPlan,
+    rows: Sequence[int],
+    steps: range,
+    *,
+    num_workers: int = 0,
+    on_bad_clip: OnBadClip = "stop",
+    prepared_bytes: int = 0,
 ) -> Iterator[Loaded]:
     """The steps in order, one `Loaded` each.
 
@@ -65,6 +74,7 @@ def load_steps(
         steps: from the first step of this run (after resuming: the one that comes next) to the last + 1.
         num_workers: processes that load ahead; 0: none, the steps are loaded when they are asked for.
         on_bad_clip: "stop": an error; "skip": the clip is left out of its step, and stands in `Loaded.skipped`.
+        prepared_bytes: as for `Steps`.
 
     Raises:
         InputError: a clip cannot be loaded, and `on_bad_clip` is "stop"; the message names step, clip and file.
@@ -72,7 +82,7 @@ def load_steps(
     if num_workers < 0:
         raise InputError(f"num_workers {num_workers}: expected 0 or more.")
     loader = DataLoader(
-        Steps(plan, rows),
+        Steps(plan, rows, prepared_bytes=prepared_bytes),
         sampler=steps,
         batch_size=None,
         num_workers=num_workers,

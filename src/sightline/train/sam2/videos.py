@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -32,6 +33,8 @@ HARMLESS = (
     "bad_box",
     "expression_without_object",
 )
+Instances = Literal["track", "category"]
+BY_CATEGORY = "coco-video-categories"
 FORMATS: dict[Kind, str] = {"frames": "coco-video", "videos": "youtube-vis"}
 
 
@@ -39,13 +42,15 @@ FORMATS: dict[Kind, str] = {"frames": "coco-video", "videos": "youtube-vis"}
 class VideoSource:
     """Where videos are from: a COCO-style video JSON, or a data set's root with its format (a name of `CLIP_READERS`) and split.
 
-    `only` names the videos that are used, where not all are.
+    `only` names the videos that are used, where not all are. `instances` "category": a CocoVID file whose annotations do not number
+    their objects, which are told from the categories (`datasets.coco.coco_categories`).
     """
 
     path: Path
     format: str = ""
     split: str = ""
     only: tuple[str, ...] = ()
+    instances: Instances = "track"
 
 
 def open_source(source: VideoSource) -> ClipReader:
@@ -56,14 +61,19 @@ def open_source(source: VideoSource) -> ClipReader:
         InputError: an unknown format or split, or a JSON of another form.
     """
     if source.path.is_file():
-        return _open_json(source.path)
+        return _open_json(source.path, source.instances)
     if not source.path.is_dir():
         raise FileNotFoundError(f"{source.path}: no such file or folder (data.train_path, data.val_path).")
     if source.format not in CLIP_READERS:
         raise InputError(
             f"{source.path}: clip format {source.format!r}; expected one of {', '.join(CLIP_READERS)}, or a JSON file."
         )
-    return CLIP_READERS[source.format][0]()(source.path, source.split)
+    if source.instances == "category" and source.format not in (FORMATS["frames"], BY_CATEGORY):
+        raise InputError(
+            f"{source.path}: data.instances=category is for CocoVID files, the format is {source.format!r}. Leave it out: the "
+            "objects of that format have numbers."
+        )
+    return CLIP_READERS[BY_CATEGORY if source.instances == "category" else source.format][0]()(source.path, source.split)
 
 
 class Videos:
@@ -154,17 +164,23 @@ def _chosen(names: Sequence[str], source: VideoSource) -> list[tuple[int, str]]:
     return [(index, name) for index, name in enumerate(names) if not source.only or name in source.only]
 
 
-def _open_json(path: Path) -> ClipReader:
+def _open_json(path: Path, instances: Instances) -> ClipReader:
     kind = form(path)
     if kind not in FORMATS:
         raise InputError(
             f"{path}: no COCO-style video JSON. Expected videos, images with video_id and order_in_video, annotations with "
             "image_id, track_id and segmentation; or the form of YouTube-VIS."
         )
-    for root in (path.parent, path.parent.parent):
+    if instances == "category" and kind != "frames":
+        raise InputError(
+            f"{path}: data.instances=category is for CocoVID files; this one has the form of YouTube-VIS. Leave it out."
+        )
+    reader = BY_CATEGORY if instances == "category" else FORMATS[kind]
+    roots = (path.parent, path.parent.parent)
+    for root in reversed(roots) if path.parent.name == "annotations" else roots:
         for split, found in split_files(root, kind).items():
             if found == path:
-                return CLIP_READERS[FORMATS[kind]][0]()(root, split)
+                return CLIP_READERS[reader][0]()(root, split)
     raise AssertionError(f"{path} is found below its own folder")
 
 
