@@ -3,7 +3,22 @@
 import importlib
 import sys
 
-ALL = ("build_pairs", "score_many", "report_large", "endpoint", "report_filter", "serve", "jf", "boxes", "sam2_propagate", "scale")
+ALL = (
+    "build_pairs",
+    "score_many",
+    "report_large",
+    "endpoint",
+    "report_filter",
+    "serve",
+    "jf",
+    "boxes",
+    "sam2_propagate",
+    "sam2_step",
+    "look_up",
+    "scale",
+    "vlm_plan",
+    "vlm_packing",
+)
 
 if __name__ == "__main__":
     unknown = [name for name in sys.argv[1:] if name not in ALL]

@@ -8,85 +8,18 @@ Shapes: T frames, B videos, O objects (of all videos), R the square input's side
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everyone calls it
 from torch import Tensor, nn
 from transformers import Sam2VideoModel
 
+from sightline.models.sam2.memory import Moment, fuse
 from sightline.models.sam2.prompts import PADDING, Corrector, MaskPrompt, PointPrompt, Prompt
+from sightline.models.sam2.results import Features, FrameResult, MemoryBank, Step
 
 ABSENT_LOGIT = -1024.0
 MASK_SCALE, MASK_BIAS = 20.0, -10.0  # a prompted mask as logits, and a predicted one on its way into the memory
-
-
-@dataclass(frozen=True)
-class Features:
-    """The neck's levels of every picture (N = T * B, picture t * B + b), after the decoder's `conv_s0` and `conv_s1`."""
-
-    fine: Tensor  # (N, C/8, R/4, R/4)
-    middle: Tensor  # (N, C/4, R/8, R/8)
-    top: Tensor  # (N, C, h, w)
-    position: Tensor  # (N, C, h, w)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One pass of the mask decoder over one frame. M is 3 where at most one point was given, else 1.
-
-    `given` are the logits (O, R, R) of a frame whose masks were its prompt; `side` is R.
-    """
-
-    low_res: Tensor  # (O, M, R/4, R/4) logits; `ABSENT_LOGIT` throughout for an object that is not there
-    iou: Tensor  # (O, M), 0..1
-    score: Tensor  # (O, 1), logit of the object's presence
-    chosen: Tensor  # (O,), the mask with the highest predicted IoU
-    side: int
-    given: Tensor | None = None
-
-    @property
-    def high_res(self) -> Tensor:
-        """All masks at full size, (O, M, R, R)."""
-        return enlarged(self.low_res, self.side) if self.given is None else self.given.unsqueeze(1)
-
-    @property
-    def logits(self) -> Tensor:
-        """The chosen mask at full size, (O, R, R); the others are not enlarged for it."""
-        return enlarged(self.chosen_low_res.unsqueeze(1), self.side)[:, 0] if self.given is None else self.given
-
-    @property
-    def chosen_low_res(self) -> Tensor:
-        """The chosen mask, (O, R/4, R/4)."""
-        return self.low_res[torch.arange(len(self.chosen), device=self.chosen.device), self.chosen]
-
-    def slim(self) -> "Step":
-        """The chosen mask alone, at low resolution: what a long video can afford to keep."""
-        return Step(
-            low_res=self.chosen_low_res.unsqueeze(1),
-            iou=self.iou.gather(1, self.chosen[:, None]),
-            score=self.score,
-            chosen=torch.zeros_like(self.chosen),
-            side=self.side,
-        )
-
-
-@dataclass(frozen=True)
-class FrameResult:
-    """Everything of one frame that a loss, the memory of later frames or a test asks for."""
-
-    steps: tuple[Step, ...]
-    pointer: Tensor  # (O, C)
-    memory: Tensor  # (O, 64, h, w)
-    fused: Tensor | None = None  # (O, C, h, w): the features that the decoder saw; None on a mask-prompted frame
-
-
-@dataclass
-class MemoryBank:
-    """What later frames may look at: frames that were prompted or corrected, and the others."""
-
-    conditioning: dict[int, FrameResult] = field(default_factory=dict)
-    tracked: dict[int, FrameResult] = field(default_factory=dict)
 
 
 class ClipModel(nn.Module):
@@ -168,13 +101,14 @@ class ClipModel(nn.Module):
         correct: Corrector | None = None,
         reverse: bool = False,
     ) -> FrameResult:
-        """One frame, `seen` being its features, one row an object. `reverse`: the clip is followed backwards in time."""
+        """One frame, `seen` being its features: one row an object, or one for all. `reverse`: followed backwards in time."""
         if isinstance(prompt, MaskPrompt):
             return self._take_mask(seen, prompt.masks)
         if prompt is not None:
             fused = seen.top + self.model.no_memory_embedding.reshape(1, -1, 1, 1)
         else:
-            fused = self._fuse(seen, frame, bank, num_frames=num_frames, reverse=reverse)
+            future = self.training if self.future_pointers is None else self.future_pointers
+            fused = fuse(self.model, seen, bank, Moment(frame=frame, num_frames=num_frames, reverse=reverse, future=future))
         points = prompt
         step, token = self._decode(seen, fused, points, previous=None)
         steps = [step]
@@ -219,7 +153,9 @@ class ClipModel(nn.Module):
         self, seen: Features, features: Tensor, points: PointPrompt | None, masks: Tensor | None, *, multimask: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Masks (O, M, R/4, R/4), their IoU (O, M), their tokens (O, M, C), and the presence logit (O, 1)."""
-        objects = len(features)
+        objects = len(features) if masks is None else len(masks)
+        objects = objects if points is None else len(points.labels)
+        features = features.expand(objects, -1, -1, -1)
         if points is None:
             points = PointPrompt(
                 coords=features.new_zeros((objects, 1, 2)),
@@ -253,69 +189,6 @@ class ClipModel(nn.Module):
         memory, _ = self.model.memory_encoder(top, masks.to(top.dtype))
         hidden = self.model.occlusion_spatial_embedding_parameter
         return memory if hidden is None else memory + (1 - there)[..., None, None] * hidden[..., None, None]
-
-    def _fuse(self, seen: Features, frame: int, bank: MemoryBank, *, num_frames: int, reverse: bool) -> Tensor:
-        """The frame's features (O, C, h, w) after looking at the memories and pointers of other frames."""
-        objects, channels, height, width = seen.top.shape
-        memories, positions = self._spatial_tokens(frame, bank, reverse=reverse)
-        pointers, pointer_positions = self._pointer_tokens(frame, bank, num_frames=num_frames, reverse=reverse)
-        fused = self.model.memory_attention(
-            current_vision_features=seen.top.flatten(2).permute(2, 0, 1),
-            current_vision_position_embeddings=seen.position.flatten(2).permute(2, 0, 1),
-            memory=torch.cat([*memories, pointers]),
-            memory_posision_embeddings=torch.cat([*positions, pointer_positions]),  # the library's own spelling
-            num_object_pointer_tokens=len(pointers),
-        )
-        return fused.squeeze(0).reshape(objects, height * width, channels).transpose(1, 2).reshape(seen.top.shape)
-
-    def _spatial_tokens(self, frame: int, bank: MemoryBank, *, reverse: bool) -> tuple[list[Tensor], list[Tensor]]:
-        """Memories (h*w, O, 64) of all conditioning frames and of the last `num_maskmem` - 1 others, with their positions."""
-        sign = -1 if reverse else 1
-        used = [(0, result) for result in bank.conditioning.values()]
-        recent = ((back, bank.tracked.get(frame - sign * back)) for back in range(self.model.num_maskmem - 1, 0, -1))
-        used += [(back, result) for back, result in recent if result is not None]
-        encoder = self.model.memory_encoder
-        tokens, positions = [], []
-        for back, result in used:
-            memory = result.memory
-            spatial = encoder.position_encoding(memory.shape, memory.device, memory.dtype).flatten(2).permute(2, 0, 1)
-            tokens.append(memory.flatten(2).permute(2, 0, 1))
-            positions.append(spatial + self.model.memory_temporal_positional_encoding[back - 1])
-        return tokens, positions
-
-    def _pointer_tokens(self, frame: int, bank: MemoryBank, *, num_frames: int, reverse: bool) -> tuple[Tensor, Tensor]:
-        """Object pointers as tokens (P * C/64, O, 64), and their positions in time."""
-        sign = -1 if reverse else 1
-        limit = min(num_frames, self.model.config.max_object_pointers_in_encoder)
-        future = self.training if self.future_pointers is None else self.future_pointers
-        used = [
-            (sign * (frame - at), result.pointer) for at, result in bank.conditioning.items() if future or sign * (frame - at) >= 0
-        ]
-        used += [
-            (back, bank.tracked[frame - sign * back].pointer) for back in range(1, limit) if frame - sign * back in bank.tracked
-        ]
-        objects, width = used[0][1].shape
-        depth = self.model.mem_dim
-        pointers = torch.stack([pointer for _, pointer in used])  # (P, O, C)
-        tokens = pointers.reshape(-1, objects, width // depth, depth).permute(0, 2, 1, 3).flatten(0, 1)
-        offsets = torch.tensor([offset for offset, _ in used], dtype=torch.float32, device=pointers.device)
-        return tokens, self._time_positions(offsets / max(limit - 1, 1), pointers, splits=width // depth)
-
-    def _time_positions(self, offsets: Tensor, pointers: Tensor, *, splits: int) -> Tensor:
-        num_pointers, objects, width = pointers.shape
-        if not self.model.config.enable_temporal_pos_encoding_for_object_pointers:
-            return pointers.new_zeros((num_pointers * splits, objects, self.model.mem_dim))
-        half = width // 2
-        rates = 10_000 ** (2 * (torch.arange(half, device=offsets.device) // 2) / half)
-        angles = offsets[:, None] / rates
-        sines = torch.cat([angles.sin(), angles.cos()], dim=1).to(pointers.dtype)
-        projected = self.model.temporal_positional_encoding_projection_layer(sines)
-        return projected[:, None].expand(-1, objects, -1).repeat_interleave(splits, dim=0)
-
-
-def enlarged(logits: Tensor, side: int) -> Tensor:
-    """Logits (O, M, r, r) at full size, (O, M, R, R)."""
-    return F.interpolate(logits, size=(side, side), mode="bilinear", align_corners=False)
 
 
 def _num_objects(prompts: Mapping[int, Prompt]) -> int:

@@ -6,15 +6,19 @@ the length of the video. Prompts may come late, on several frames, and the video
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sightline.errors import InputError
-from sightline.models.sam2.clip import ClipModel, Features, FrameResult, MemoryBank
+from sightline.models.sam2.clip import ClipModel
 from sightline.models.sam2.prompts import MaskPrompt, PointPrompt, Prompt
+from sightline.models.sam2.results import Features, FrameResult, MemoryBank
+from sightline.models.sam2.shortcuts import Forward, shortcuts, taken
+
+MOST_AHEAD, PIXELS_AHEAD = 4, 2**18  # frames encoded together: 4 up to 256 pixels a side, one from 512 on
 
 
 @runtime_checkable
@@ -56,6 +60,7 @@ class _Batch:
     object_ids: tuple[str, ...]
     prompts: Mapping[int, Prompt]
     bank: MemoryBank
+    offload: bool = False
 
     @property
     def first(self) -> int:
@@ -64,47 +69,53 @@ class _Batch:
 
 @torch.inference_mode()
 def propagate(
-    model: ClipModel, frames: Frames, prompts: Sequence[ObjectPrompt], *, both_directions: bool = False
+    model: ClipModel, frames: Frames, prompts: Sequence[ObjectPrompt], *, both_directions: bool = False, offload: bool = False
 ) -> Iterator[FrameMasks]:
     """Follow every object from its prompts to the end of the video, and with `both_directions` also back to its beginning.
 
-    Frames are given in order of time; the frames before an object's first prompt, found backwards, come after those.
+    Frames are given in order of time; the frames before an object's first prompt, found backwards, come after those. With `offload`
+    what is remembered of earlier frames waits in the machine's memory and is brought to the GPU when a frame looks at it.
 
     Raises:
         InputError: no prompt, a frame outside the video, or two kinds of prompts for one object on one frame.
     """
-    batches = _batches(prompts, len(frames))
-    device = next(model.parameters()).device
-    for frame in sorted({frame for batch in batches for frame in batch.prompts}):
-        features = model.encode(frames[frame].unsqueeze(0).to(device))
-        for batch in batches:
-            if frame in batch.prompts:
-                _step(model, features, batch, frame, num_frames=len(frames))
-    yield from _pass(model, frames, batches, range(min(batch.first for batch in batches), len(frames)))
+    batches = _batches(prompts, len(frames), offload=offload)
+    faster = shortcuts(model.model)
+    prompted = sorted({frame for batch in batches for frame in batch.prompts})
+    forward = range(prompted[0], len(frames))
+    features = _encoded(model, frames, [*prompted, *_wanted(batches, forward)], faster)
+    for frame in prompted:
+        with taken(faster):
+            seen = next(features)
+            for batch in batches:
+                if frame in batch.prompts:
+                    _step(model, seen, batch, frame, num_frames=len(frames))
+    yield from _pass(model, batches, order=forward, features=features, faster=faster, total=len(frames))
     if both_directions:
         for batch in batches:
             batch.bank.tracked.clear()
-        yield from _pass(model, frames, batches, range(max(batch.first for batch in batches) - 1, -1, -1))
+        backward = range(max(batch.first for batch in batches) - 1, -1, -1)
+        features = _encoded(model, frames, _wanted(batches, backward), faster)
+        yield from _pass(model, batches, order=backward, features=features, faster=faster, total=len(frames))
 
 
-def _pass(model: ClipModel, frames: Frames, batches: Sequence[_Batch], order: range) -> Iterator[FrameMasks]:
-    """One direction. Backwards, only frames before a batch's first prompt are given: the others were given on the way forward."""
-    reverse = order.step < 0
-    device = next(model.parameters()).device
+def _pass(
+    model: ClipModel,
+    batches: Sequence[_Batch],
+    *,
+    order: range,
+    features: Iterator[Features],
+    faster: Mapping[nn.Module, Forward],
+    total: int,
+) -> Iterator[FrameMasks]:
+    """One direction; `features` are those of the frames that `_wanted` names."""
     for frame in order:
-        due = [batch for batch in batches if (frame < batch.first if reverse else frame >= batch.first)]
+        due = _due(batches, frame, order)
         if not due:
             continue
-        features = None
-        found: list[tuple[_Batch, FrameResult]] = []
-        for batch in due:
-            if frame in batch.bank.conditioning:
-                found.append((batch, batch.bank.conditioning[frame]))
-                continue
-            if features is None:
-                features = model.encode(frames[frame].unsqueeze(0).to(device))
-            found.append((batch, _step(model, features, batch, frame, num_frames=len(frames), reverse=reverse)))
-            _forget(model, batch.bank, frame, reverse=reverse)
+        with taken(faster):
+            seen = next(features) if any(frame not in batch.prompts for batch in due) else None
+            found = [(batch, _found(model, seen, batch, frame, total=total, reverse=order.step < 0)) for batch in due]
         yield FrameMasks(
             frame=frame,
             object_ids=tuple(name for batch, _ in found for name in batch.object_ids),
@@ -113,18 +124,68 @@ def _pass(model: ClipModel, frames: Frames, batches: Sequence[_Batch], order: ra
         )
 
 
-def _step(
-    model: ClipModel, features: Features, batch: _Batch, frame: int, *, num_frames: int, reverse: bool = False
-) -> FrameResult:
-    count = len(batch.object_ids)
-    levels = (features.fine, features.middle, features.top, features.position)
-    seen = Features(*(level.expand(count, -1, -1, -1) for level in levels))
+def _due(batches: Sequence[_Batch], frame: int, order: range) -> list[_Batch]:
+    """Whose masks a frame gives. Backwards, only before a batch's first prompt: the others were given on the way forward."""
+    return [batch for batch in batches if (frame < batch.first if order.step < 0 else frame >= batch.first)]
+
+
+def _wanted(batches: Sequence[_Batch], order: range) -> list[int]:
+    """The frames of a pass whose features are looked at: not all of whose masks were their prompts' results."""
+    return [frame for frame in order if any(frame not in batch.prompts for batch in _due(batches, frame, order))]
+
+
+def _encoded(model: ClipModel, frames: Frames, wanted: Sequence[int], faster: Mapping[nn.Module, Forward]) -> Iterator[Features]:
+    """The features of some frames, one after another; of small pictures, a few are computed together."""
+    device = next(model.parameters()).device
+    together = min(MOST_AHEAD, max(1, PIXELS_AHEAD // model.image_size**2))
+    for start in range(0, len(wanted), together):
+        pictures = torch.stack([frames[frame] for frame in wanted[start : start + together]]).to(device)
+        with taken(faster):
+            features = model.encode(pictures)
+        levels = (features.fine, features.middle, features.top, features.position)
+        for row in range(len(pictures)):
+            yield Features(*(level[row : row + 1] for level in levels))
+
+
+def _found(model: ClipModel, seen: Features | None, batch: _Batch, frame: int, *, total: int, reverse: bool) -> FrameResult:
+    """The result of one frame; known already where it was prompted."""
+    if seen is None or frame in batch.bank.conditioning:
+        return batch.bank.conditioning[frame]
+    result = _step(model, seen, batch, frame, num_frames=total, reverse=reverse)
+    _forget(model, batch.bank, frame, reverse=reverse)
+    return result
+
+
+def _step(model: ClipModel, seen: Features, batch: _Batch, frame: int, *, num_frames: int, reverse: bool = False) -> FrameResult:
+    """`seen` has one row: all objects look at the same picture."""
     prompt = batch.prompts.get(frame)
-    result = model.track(seen, frame, prompt, batch.bank, num_frames=num_frames, reverse=reverse)
+    bank = _brought(batch.bank, seen.top.device) if batch.offload else batch.bank
+    result = model.track(seen, frame, prompt, bank, num_frames=num_frames, reverse=reverse)
     # Only the chosen mask is asked for later, and nothing at full size.
     kept = FrameResult(steps=(result.steps[-1].slim(),), pointer=result.pointer, memory=result.memory)
+    kept = _moved(kept, torch.device("cpu")) if batch.offload else kept
     (batch.bank.conditioning if prompt is not None else batch.bank.tracked)[frame] = kept
     return kept
+
+
+def _moved(result: FrameResult, device: torch.device) -> FrameResult:
+    steps = tuple(
+        replace(step, **{name: getattr(step, name).to(device) for name in ("low_res", "iou", "score", "chosen")})
+        for step in result.steps
+    )
+    return replace(result, steps=steps, pointer=result.pointer.to(device), memory=result.memory.to(device))
+
+
+def _brought(bank: MemoryBank, device: torch.device) -> MemoryBank:
+    """The same memories where the network is; later frames look at nothing else of a result."""
+
+    def there(results: dict[int, FrameResult]) -> dict[int, FrameResult]:
+        return {
+            frame: FrameResult(steps=(), pointer=result.pointer.to(device), memory=result.memory.to(device))
+            for frame, result in results.items()
+        }
+
+    return MemoryBank(conditioning=there(bank.conditioning), tracked=there(bank.tracked))
 
 
 def _forget(model: ClipModel, bank: MemoryBank, frame: int, *, reverse: bool) -> None:
@@ -136,7 +197,7 @@ def _forget(model: ClipModel, bank: MemoryBank, frame: int, *, reverse: bool) ->
         del bank.tracked[known]
 
 
-def _batches(prompts: Sequence[ObjectPrompt], num_frames: int) -> list[_Batch]:
+def _batches(prompts: Sequence[ObjectPrompt], num_frames: int, *, offload: bool) -> list[_Batch]:
     by_object: dict[str, dict[int, ObjectPrompt]] = {}
     for prompt in prompts:
         if not 0 <= prompt.frame < num_frames:
@@ -155,6 +216,7 @@ def _batches(prompts: Sequence[ObjectPrompt], num_frames: int) -> list[_Batch]:
             object_ids=tuple(names),
             prompts={frame: _together([by_object[name][frame] for name in names]) for frame, _ in key},
             bank=MemoryBank(),
+            offload=offload,
         )
         for key, names in alike.items()
     ]

@@ -5,9 +5,9 @@ and deviation, as in training. A point (x, y) in continuous pixels of a picture 
 x * R / w - 0.5.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,26 +17,23 @@ from torch import Tensor
 
 from sightline import media
 from sightline.errors import InputError
-from sightline.geometry.masks import encode_mask, rle_area
+from sightline.geometry.masks import encode_mask
 from sightline.models.sam2.clip import ClipModel
 from sightline.models.sam2.prompts import BOTTOM_RIGHT, NEGATIVE, POSITIVE, TOP_LEFT
-from sightline.models.sam2.propagate import ObjectPrompt, propagate
+from sightline.models.sam2.propagate import Frames, ObjectPrompt, propagate
+from sightline.models.shown import Shown
 from sightline.types import MaskRle
 
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What an object is shown by, on one frame, in continuous pixels of that picture: exactly one of a mask, a box (exclusive ends)
-    and points, each with whether it is on the object."""
+@runtime_checkable
+class SizedFrames(Frames, Protocol):
+    """Frames made ready for the network, and the size that they have as pictures."""
 
-    frame: int
-    object_id: str
-    mask: Bool[np.ndarray, "h w"] | None = None
-    box: tuple[float, float, float, float] | None = None
-    points: tuple[tuple[float, float, bool], ...] = ()
+    width: int
+    height: int
 
 
 class PictureFrames:
@@ -75,7 +72,7 @@ class PictureFrames:
 
 def ready(rgb: UInt8[np.ndarray, "h w 3"], image_size: int) -> Tensor:
     """A picture as the network takes it: (3, R, R)."""
-    picture = torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).unsqueeze(0).float() / 255
+    picture = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).unsqueeze(0).float() / 255
     square = F.interpolate(picture, size=(image_size, image_size), mode="bilinear", align_corners=False, antialias=True)[0]
     return (square - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
 
@@ -88,32 +85,21 @@ def ready_mask(mask: Bool[np.ndarray, "h w"], image_size: int) -> Tensor:
 
 
 def track_frames(
-    model: ClipModel, frames: PictureFrames, shown: Sequence[Shown], *, both_directions: bool = False
+    model: ClipModel, frames: SizedFrames, shown: Sequence[Shown], *, both_directions: bool = False, offload: bool = False
 ) -> Iterator[tuple[int, dict[str, MaskRle]]]:
     """Frame by frame, the mask of every object that is followed there; an object that is not in the picture has an empty mask.
 
-    Frames come in the order of `propagate`.
+    Frames come in the order of `propagate`, which also says what `offload` does.
 
     Raises:
         InputError: nothing is shown, or a mask is of another size than the frames.
     """
     size = (frames.height, frames.width)
     prompts = [_prompt(each, size, model.image_size) for each in shown]
-    for found in propagate(model, frames, prompts, both_directions=both_directions):
+    for found in propagate(model, frames, prompts, both_directions=both_directions, offload=offload):
         logits = F.interpolate(found.low_res.unsqueeze(1), size=size, mode="bilinear", align_corners=False)[:, 0]
         masks = (logits > 0).cpu().numpy()
         yield found.frame, {name: encode_mask(mask) for name, mask in zip(found.object_ids, masks, strict=True)}
-
-
-def whole_tracks(
-    found: Iterator[tuple[int, dict[str, MaskRle]]], object_ids: Sequence[str], num_frames: int
-) -> Mapping[str, tuple[MaskRle | None, ...]]:
-    """Tracks with an entry a frame: None where the object was not followed or not found."""
-    tracks: dict[str, list[MaskRle | None]] = {name: [None] * num_frames for name in object_ids}
-    for frame, masks in found:
-        for name, rle in masks.items():
-            tracks[name][frame] = rle if rle_area(rle) else None
-    return {name: tuple(track) for name, track in tracks.items()}
 
 
 def _prompt(shown: Shown, size: tuple[int, int], image_size: int) -> ObjectPrompt:
