@@ -1,5 +1,6 @@
 """Tiny models with samples of one to three pictures, for tests of batches, packs and losses."""
 
+import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,12 +17,13 @@ from sightline.train.vlm.collate import Batch, Collator
 from sightline.train.vlm.loss import Norm, batch_loss, units
 from sightline.train.vlm.pack import Isolation, isolate
 from sightline.train.vlm.samples import MediaRef, Sample, Slot, Turn
+from tests.models.huggingface.checkpoints import WEIGHTS_STD, WORDS_STD
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl", "internvl", "llava")
 SIZES = ((160, 120), (120, 160), (112, 112))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tiny:
     """A model with what makes batches for it."""
 
@@ -46,6 +48,22 @@ class Tiny:
 def tiny(folder: Path) -> Tiny:
     model: Any = transformers.AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     return Tiny(model.eval(), open_chat(folder, ModelOptions()))
+
+
+@cache
+def with_text(small: Tiny, kind: str) -> Tiny:
+    """The same with a language model of another kind, of random weights."""
+    config = copy.deepcopy(small.model.config)
+    sizes = config.text_config.to_dict()
+    sizes.pop("model_type")
+    config.text_config = transformers.AutoConfig.for_model(kind, **sizes | {"head_dim": 16})
+    torch.manual_seed(0)
+    model: Any = transformers.AutoModelForImageTextToText.from_config(config, dtype=torch.float32)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0.0, WORDS_STD if "embed_tokens" in name else WEIGHTS_STD)
+    return Tiny(model.eval(), small.chat)
 
 
 def picture(folder: Path, seed: int) -> MediaRef:

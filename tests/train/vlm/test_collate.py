@@ -9,6 +9,9 @@ from PIL import Image
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'sightline[models]'")
 
+import functools
+import operator
+
 from sightline.errors import InputError
 from sightline.train.vlm.collate import Collator
 from sightline.train.vlm.labels import IGNORED
@@ -33,7 +36,7 @@ def test_a_pack_holds_the_tokens_of_its_samples_and_asks_each_for_its_next(small
     assert batch.sequences[1].tolist() == [0] * lengths[3] + [-1] * (sum(lengths[:3]) - lengths[3])
     assert batch.input_ids[0].tolist() == np.concatenate([one.ids for one in labelled[:3]]).tolist()
     expected = [[*one.labels[1:].tolist(), IGNORED] for one in labelled]
-    assert batch.targets[0].tolist() == sum(expected[:3], [])
+    assert batch.targets[0].tolist() == functools.reduce(operator.iadd, expected[:3], [])
     assert batch.targets[1][: lengths[3]].tolist() == expected[3]
     assert (batch.targets[1][lengths[3] :] == IGNORED).all()
     assert batch.num_supervised == tuple((one.labels != IGNORED).sum() for one in labelled)

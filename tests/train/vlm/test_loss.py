@@ -8,6 +8,9 @@ import torch
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'sightline[models]'")
 
+import functools
+import operator
+
 from sightline.train.vlm.labels import IGNORED
 from sightline.train.vlm.loss import Norm, batch_loss, hidden_states, units
 from sightline.train.vlm.pack import isolate
@@ -56,7 +59,7 @@ def test_per_token_and_per_sample_are_what_they_say(saved, tmp_path):
         per_token = batch_loss(small.model, batch, norm=whole(batch, "token"), isolation="segments").item()
         per_sample = batch_loss(small.model, batch, norm=whole(batch, "sample"), isolation="segments").item()
     assert len({len(one) for one in each}) > 1
-    assert per_token == pytest.approx(math.fsum(sum(each, [])) / sum(map(len, each)), rel=1e-5)
+    assert per_token == pytest.approx(math.fsum(functools.reduce(operator.iadd, each, [])) / sum(map(len, each)), rel=1e-5)
     assert per_sample == pytest.approx(math.fsum(math.fsum(one) / len(one) for one in each) / 4, rel=1e-5)
 
 

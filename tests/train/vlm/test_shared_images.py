@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -31,7 +32,8 @@ def test_shared_pictures_are_repeated_pictures_in_loss_and_every_gradient(small,
     assert loss == pytest.approx(plain, rel=1e-6)
     assert worst(gradients, expected) < (2e-5, "")
     tower = [name for name in expected if "vis" in name]
-    assert tower and all(gradients[name].any() for name in tower if name.endswith("weight"))
+    assert tower
+    assert all(gradients[name].any() for name in tower if name.endswith("weight"))
 
 
 def test_every_use_has_the_features_of_the_models_own_pass(small, tmp_path):
@@ -50,18 +52,20 @@ def test_every_use_has_the_features_of_the_models_own_pass(small, tmp_path):
 
 def test_the_same_pixels_in_two_files_are_one_picture(small, tmp_path):
     first = picture(tmp_path, 1)
-    second = MediaRef(shutil.copy(first.path, tmp_path / "copy.png"))
+    second = MediaRef(Path(shutil.copy(first.path, tmp_path / "copy.png")))
     batch = small.collate([sample("a", (first,)), sample("b", (second, picture(tmp_path, 2)))])
     assert batch.pictures.uses.tolist() == [0, 0, 1]
 
 
 def test_a_batch_without_pictures_gives_the_tower_gradients_of_nothing(small):
     batch = small.collate([sample("a", (), answer="yes")], [sample("b", (), answer="no")])
-    assert not batch.pictures.uses.numel() and len(batch.pictures.tiles) == 1
+    assert not batch.pictures.uses.numel()
+    assert len(batch.pictures.tiles) == 1
     _, gradients = small.loss(batch, isolation="segments", norm=whole(batch))
     _, with_pictures = small.loss(batch, isolation="mask", norm=whole(batch))
     tower = [name for name in gradients if "vis" in name or "multi_modal" in name]
-    assert tower and not any(gradients[name].any() for name in tower)
+    assert tower
+    assert not any(gradients[name].any() for name in tower)
     assert gradients["model.language_model.embed_tokens.weight"].any()
     assert gradients.keys() == with_pictures.keys()
 

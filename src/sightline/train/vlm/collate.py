@@ -1,0 +1,240 @@
+"""Planned rows of samples to tensors: padded rows, or packs whose samples do not see each other.
+
+Pictures are made ready one by one by the checkpoint's own processor, each distinct one once a batch: `Pictures.uses` says which
+of them stands in which slot. That a picture gives as many tokens as its slot has room for is seen here, for every sample.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from sightline import media, video
+from sightline.errors import InputError
+from sightline.train.vlm.chat import Chat
+from sightline.train.vlm.frames import Picture
+from sightline.train.vlm.labels import IGNORED, Labelled
+from sightline.train.vlm.pack import PADDING, Bounds, positions_of
+from sightline.train.vlm.samples import Sample
+
+TEXT_TENSORS = frozenset({"input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids", "labels"})
+GRIDS = "image_grid_thw"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """`tensors`: what the processor made of the distinct pictures, one after the other, by name. `tiles[i]` is how many rows of
+    `pixel_values` picture i has. `uses[j]` is the picture in slot j, slots in the order of the rows; empty where a batch has none,
+    and then there is one black picture, so that the vision tower is used in every batch."""
+
+    tensors: dict[str, Tensor]
+    tiles: tuple[int, ...]
+    uses: Tensor  # (slots,)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B rows of L tokens. What a token's output is to foretell stands in `targets`, at that token: the label of the next one.
+
+    `weights` sum to 1 over the targets of each sample that has any (`per_sample`), else each is 1; `num_supervised` is how many
+    targets each sample has, in the order of `ids`.
+    """
+
+    input_ids: Tensor  # (B, L)
+    targets: Tensor  # (B, L), -100 where nothing is asked
+    position_ids: Tensor  # (B, L), or (4, B, L): within the text, then time, row, column
+    sequences: Tensor  # (B, L), the sample's number in its row, -1 behind the last one
+    bounds: Bounds
+    pictures: Pictures
+    ids: tuple[str, ...]
+    sources: tuple[str, ...]
+    num_tokens: tuple[int, ...]
+    num_supervised: tuple[int, ...]
+    num_pictures: tuple[int, ...]
+
+    @property
+    def padding(self) -> float:
+        """The share of the tokens that are padding."""
+        return 1 - sum(self.num_tokens) / self.input_ids.numel()
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self) if f.type is Tensor}
+        tensors = {name: tensor.to(device, non_blocking=True) for name, tensor in self.pictures.tensors.items()}
+        pictures = replace(self.pictures, tensors=tensors, uses=self.pictures.uses.to(device))
+        return replace(self, **moved, pictures=pictures, bounds=replace(self.bounds, ends=self.bounds.ends.to(device)))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A sample with its pictures' numbers among those of the batch."""
+
+    sample: Sample
+    labelled: Labelled
+    pictures: tuple[int, ...]
+
+
+class Collator:
+    """Rows of samples to batches, by the processor of `chat` and the positions of the family of `config` (the model's).
+
+    `shared`: make each distinct picture ready once; else once for each slot.
+    """
+
+    def __init__(self, chat: Chat, config: Any, *, shared: bool = True) -> None:  # noqa: ANN401 - transformers'
+        self.chat = chat
+        self.shared = shared
+        self._positions = positions_of(config)
+        tokenizer = chat.labeller.processor.tokenizer
+        self._padding = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+    def __call__(self, rows: Sequence[Sequence[Sample]], *, planned: Sequence[Sequence[int]] | None = None) -> Batch:
+        """Args:
+            rows: the samples of each row, at least one.
+            planned: the tokens that each was counted with.
+
+        Raises:
+            FileNotFoundError: a picture is not there; the message names the sample.
+            InputError: a picture that cannot be read, or one that has another number of tokens than its slot has room for; a
+                sample that has another length than was planned.
+        """
+        ready = _Pictures(self.chat.labeller.processor, shared=self.shared)
+        read = [[self._read(sample, ready) for sample in row] for row in rows]
+        if planned is not None:
+            _check_lengths(read, planned)
+        return self._batch(read, ready)
+
+    def _read(self, sample: Sample, ready: "_Pictures") -> _Read:
+        layout = self.chat.layout(sample)
+        labelled = self.chat.label(sample)
+        try:
+            numbers = tuple(ready.number(picture) for picture in layout.pictures)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{sample.source}, sample {sample.id!r}: {error}") from error
+        except InputError as error:
+            raise InputError(f"{sample.source}, sample {sample.id!r}: {error}") from error
+        if len(numbers) != labelled.slots.shape[0]:
+            raise InputError(
+                f"{sample.source}, sample {sample.id!r}: {labelled.slots.shape[0]} media slots, but {len(numbers)} pictures."
+            )
+        for place, (start, length) in enumerate(labelled.slots.tolist()):
+            made = ready.tokens[numbers[place]]
+            if not np.array_equal(made, labelled.ids[start : start + length]):
+                raise InputError(
+                    f"{sample.source}, sample {sample.id!r}: picture {place + 1} ({layout.pictures[place].ref.path}) gives "
+                    f"{made.size} tokens, but its slot has room for {length}: it is not of the size {layout.pictures[place].size} "
+                    "that was written down. Build the data anew, or restore the picture."
+                )
+        return _Read(sample, labelled, numbers)
+
+    def _batch(self, rows: list[list[_Read]], ready: "_Pictures") -> Batch:
+        flat = [read for row in rows for read in row]
+        length = max(sum(read.labelled.ids.size for read in row) for row in rows)
+        grids = ready.grids()
+        ids = torch.full((len(rows), length), self._padding)
+        targets = torch.full((len(rows), length), IGNORED)
+        sequences = torch.full((len(rows), length), PADDING)
+        places: list[Tensor] = []
+        ends = [0]
+        for index, row in enumerate(rows):
+            start = 0
+            numbered = []
+            for number, read in enumerate(row):
+                end = start + read.labelled.ids.size
+                ids[index, start:end] = torch.from_numpy(read.labelled.ids)
+                targets[index, start : end - 1] = torch.from_numpy(read.labelled.labels[1:])
+                sequences[index, start:end] = number
+                numbered.append(self._numbered(ids[index, start:end], grids[list(read.pictures)] if grids is not None else None))
+                ends.append(index * length + end)
+                start = end
+            if start < length:
+                ends.append((index + 1) * length)
+                numbered.append(torch.arange(length - start).expand(*numbered[0].shape[:-1], -1))
+            places.append(torch.cat(numbered, dim=-1))
+        return Batch(
+            input_ids=ids,
+            targets=targets,
+            position_ids=torch.stack(places, dim=-2),
+            sequences=sequences,
+            bounds=Bounds(torch.tensor(ends, dtype=torch.int32), int(np.diff(ends).max())),
+            pictures=ready.stacked([number for read in flat for number in read.pictures]),
+            ids=tuple(read.sample.id for read in flat),
+            sources=tuple(read.sample.source for read in flat),
+            num_tokens=tuple(read.labelled.ids.size for read in flat),
+            num_supervised=tuple(int((read.labelled.labels[1:] != IGNORED).sum()) for read in flat),
+            num_pictures=tuple(len(read.pictures) for read in flat),
+        )
+
+    def _numbered(self, ids: Tensor, grids: Tensor | None) -> Tensor:
+        """Positions (n,), or (4, n) in a family of grids."""
+        positions = self._positions(ids, grids)
+        return positions if positions.ndim == 1 else torch.cat([torch.arange(ids.numel())[None], positions])
+
+
+class _Pictures:
+    """The pictures of a batch, ready for the vision tower."""
+
+    def __init__(self, processor: Any, *, shared: bool) -> None:  # noqa: ANN401
+        self.tokens: list[np.ndarray] = []
+        self._processor = processor
+        self._shared = shared
+        self._made: list[dict[str, Tensor]] = []
+        self._by_place: dict[object, int] = {}
+        self._by_digest: dict[str, int] = {}
+
+    def number(self, picture: Picture) -> int:
+        """Which of the pictures of the batch it is. Raises FileNotFoundError or InputError where it cannot be read."""
+        place = picture.ref.path, picture.frame
+        if self._shared and place in self._by_place:
+            return self._by_place[place]
+        rgb = _read_rgb(picture)
+        digest = media.pixel_digest(rgb)
+        if not self._shared or digest not in self._by_digest:
+            self._by_digest[digest] = self._add(rgb)
+        self._by_place[place] = self._by_digest[digest]
+        return self._by_digest[digest]
+
+    def grids(self) -> Tensor | None:
+        """(pictures, 3), in families that have them."""
+        grids = [made[GRIDS] for made in self._made if GRIDS in made]
+        return torch.cat(grids) if grids else None
+
+    def stacked(self, uses: list[int]) -> Pictures:
+        if not self._made:
+            self._add(np.zeros((64, 64, 3), np.uint8))
+        tensors = {name: torch.cat([made[name] for made in self._made]) for name in self._made[0]}
+        tiles = tuple(made["pixel_values"].shape[0] for made in self._made)
+        return Pictures(tensors, tiles, torch.tensor(uses, dtype=torch.long))
+
+    def _add(self, rgb: UInt8[np.ndarray, "h w 3"]) -> int:
+        from PIL import Image  # noqa: PLC0415
+
+        made = self._processor(
+            text=[self._processor.image_token], images=[Image.fromarray(rgb)], add_special_tokens=False, return_tensors="pt"
+        )
+        self.tokens.append(made["input_ids"][0].numpy())
+        self._made.append({name: tensor for name, tensor in made.items() if name not in TEXT_TENSORS})
+        return len(self._made) - 1
+
+
+def _read_rgb(picture: Picture) -> UInt8[np.ndarray, "h w 3"]:
+    if picture.frame is None:
+        return media.read_rgb(picture.ref.path)
+    wanted: Callable[[int], bool] = picture.frame.__eq__
+    for frame in video.read_frames(picture.ref.path, wanted):
+        if frame.rgb is not None:
+            return frame.rgb
+    raise InputError(f"{picture.ref.path}: no frame {picture.frame}; the video has changed since it was counted.")
+
+
+def _check_lengths(rows: list[list[_Read]], planned: Sequence[Sequence[int]]) -> None:
+    for row, counted in zip(rows, planned, strict=True):
+        for read, expected in zip(row, counted, strict=True):
+            if read.labelled.ids.size != expected:
+                raise InputError(
+                    f"{read.sample.source}, sample {read.sample.id!r}: {read.labelled.ids.size} tokens, but {expected} were "
+                    "counted: a picture has changed since. Restore it, or delete the counts and start anew."
+                )
