@@ -17,7 +17,10 @@ ALL = (
     "look_up",
     "scale",
     "vlm_plan",
+    "sens",
+    "space_sampling",
     "vlm_packing",
+    "qa_scene",
 )
 
 if __name__ == "__main__":

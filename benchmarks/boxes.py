@@ -24,9 +24,9 @@ import numpy as np
 
 from sightline import media
 from sightline.export.boxes import export_boxes
-from sightline.export.label_png import encode_label_png
 from sightline.geometry.label_maps import label_masks, label_regions
 from sightline.geometry.masks import decode_mask, rle_box
+from sightline.label_png import encode_label_png
 from sightline.taskset.check_clips import lint_clips
 from sightline.taskset.clip_work import ClipSource
 

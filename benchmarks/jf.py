@@ -26,7 +26,7 @@ from sightline import media
 from sightline.evaluate.video.definition import boundary_radius, plain_boundary_f, plain_region
 from sightline.evaluate.video.packed import pack_labels
 from sightline.evaluate.video.region_boundary import score_frames
-from sightline.export.label_png import encode_label_png
+from sightline.label_png import encode_label_png
 
 HEIGHT, WIDTH = 480, 854
 OBJECTS, FRAMES, ROUNDS = 3, 30, 3

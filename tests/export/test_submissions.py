@@ -12,9 +12,9 @@ from PIL import Image
 
 from sightline import media
 from sightline.errors import InputError
-from sightline.export.label_png import encode_label_png, voc_palette
 from sightline.export.submissions import ExpressionMasks, write_submission
 from sightline.geometry.masks import decode_mask, encode_mask
+from sightline.label_png import encode_label_png, voc_palette
 from sightline.types import MaskRle
 
 SIZE = (6, 9)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import InputError
-from sightline.geometry.camera import check_pose, pose_from_quaternion, project, scale_camera, unproject
+from sightline.geometry.camera import check_pose, pose_from_quaternion, project, scale_camera, turn_camera, unproject
 from sightline.types import Camera
 
 
@@ -127,3 +127,21 @@ def test_scaling_a_camera_multiplies_its_numbers():
     point = np.array([[0.1, 0.1, 1.0]])
     # (42, 34) in the full picture is (21, 8.5) at half the width and a quarter of the height.
     assert project(point, half)[0] == pytest.approx(np.array([[21.0, 8.5]]))
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 4, -1])
+def test_a_turned_camera_puts_points_where_the_turned_picture_has_them(turns):
+    pose = pose_from_quaternion((0.1, 0.2, 0.3), (0.1, 0.2, 0.3, 0.927362))
+    camera = Camera(
+        width=40, height=30, fx=35.0, fy=-33.0, cx=19.0, cy=16.0, camera_to_world=tuple(pose.ravel().tolist()), world="w"
+    )
+    pixels = np.array([[5.5, 7.5], [33.5, 21.5]])
+    points = unproject(pixels, np.array([2.0, 3.0]), camera)
+    turned, z = project(points, turn_camera(camera, turns))
+    for (x, y), (new_x, new_y) in zip(pixels, turned, strict=True):
+        marked = np.zeros((30, 40), bool)
+        marked[int(y), int(x)] = True
+        assert np.rot90(marked, turns)[int(new_y), int(new_x)]
+        assert np.rot90(marked, turns).sum() == 1
+    assert z == pytest.approx([2.0, 3.0])
+    check_pose(np.reshape(turn_camera(camera, turns).camera_to_world, (4, 4)))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sightline.errors import InputError, unknown_name
-from sightline.types import Clip, Inquiry, LedgerEntry, RemovalTriple, Scene
+from sightline.types import Clip, Inquiry, LedgerEntry, RemovalTriple, Scene, SpatialInquiry
 
 
 @runtime_checkable
@@ -203,6 +203,12 @@ def _youtube_vis() -> ClipFormat:
     return YouTubeVis
 
 
+def _scans() -> ClipFormat:
+    from sightline.datasets.clips.prepared_scans import ScanClips  # noqa: PLC0415
+
+    return ScanClips
+
+
 # Clips with masks: `sightline prepare x3` makes an x3 tree of them.
 CLIP_READERS: dict[str, tuple[Callable[[], ClipFormat], str]] = {
     "davis": (_davis, "JPEGImages/{res}/{seq}/%05d.jpg, Annotations/{res}/{seq}/%05d.png (labels), ImageSets/{year}/{split}.txt"),
@@ -213,6 +219,7 @@ CLIP_READERS: dict[str, tuple[Callable[[], ClipFormat], str]] = {
     "sav": (_sav, "sav_train/sav_000/{video}.mp4, {video}_manual.json; sav_{val|test}/JPEGImages_24fps/, Annotations_6fps/"),
     "sav-auto": (_sav_auto, "sav_train/sav_000/{video}.mp4, {video}_auto.json (automatic masks)"),
     "merged": (_merged, "clips/{split}/{source}_{clip}.json, JPEGImages/{source}_{clip}/ (from `sightline prepare merge`)"),
+    "scans": (_scans, "{scan}/scan.json, colour/, instances/ (from `sightline prepare scan`)"),
     "refcoco": (_refcoco, "[ref_seg/]refcoco/instances.json, refs(unc).p (expressions); pictures of COCO train2014"),
     "refcoco+": (_refcoco_plus, "[ref_seg/]refcoco+/instances.json, refs(unc).p"),
     "refcocog": (_refcocog, "[ref_seg/]refcocog/instances.json, refs(umd).p, refs(google).p"),
@@ -343,4 +350,92 @@ QUESTION_READERS: dict[str, tuple[Callable[[], QuestionFormat], str]] = {
     "refspatial": (_refspatial, "{2D|3D|Simulator}/*.json (conversations with points as text), image/, depth/"),
     "where2place": (_where2place, "point_questions.jsonl, images/, masks/"),
     "robospatial-home": (_robospatial_home, "annotations.json, images/; or data/{category}-*.parquet"),
+}
+
+
+@runtime_checkable
+class QaReader(Protocol):
+    """Questions about rooms and scenes of one split: as `QuestionReader`, with numbers, choices and words as answers."""
+
+    root: Path
+    split: str
+
+    @property
+    def role(self) -> str: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> tuple[SpatialInquiry | LedgerEntry, ...]: ...
+    def sources(self) -> list[Path]:
+        """The files the questions are read from; a build goes on only if they have not changed."""
+        ...
+
+
+@runtime_checkable
+class QaFormat(Protocol):
+    """A spatial-QA reader's class: which splits a root holds, and how to open one."""
+
+    def __call__(self, root: Path, split: str) -> QaReader: ...
+    def splits(self, root: Path) -> list[str]:
+        """The splits found under `root`, in order."""
+        ...
+
+
+def _conversations() -> QaFormat:
+    from sightline.datasets.questions.conversations import Conversations  # noqa: PLC0415
+
+    return Conversations
+
+
+def _vsi_590k() -> QaFormat:
+    from sightline.datasets.questions.conversations import Vsi590k  # noqa: PLC0415
+
+    return Vsi590k
+
+
+def _vlm_3r() -> QaFormat:
+    from sightline.datasets.questions.conversations import Vlm3r  # noqa: PLC0415
+
+    return Vlm3r
+
+
+def _vsi_bench() -> QaFormat:
+    from sightline.datasets.questions.vsi_bench import VsiBench  # noqa: PLC0415
+
+    return VsiBench
+
+
+def _mindcube() -> QaFormat:
+    from sightline.datasets.questions.mindcube import MindCube  # noqa: PLC0415
+
+    return MindCube
+
+
+def _viewspatial() -> QaFormat:
+    from sightline.datasets.questions.viewspatial import ViewSpatialBench  # noqa: PLC0415
+
+    return ViewSpatialBench
+
+
+def _scanqa() -> QaFormat:
+    from sightline.datasets.questions.scanqa import ScanQa  # noqa: PLC0415
+
+    return ScanQa
+
+
+def _sqa3d() -> QaFormat:
+    from sightline.datasets.questions.sqa3d import Sqa3d  # noqa: PLC0415
+
+    return Sqa3d
+
+
+# Spatial QA with answers: `sightline build qa --data NAME` makes task sets of it.
+QA_READERS: dict[str, tuple[Callable[[], QaFormat], str]] = {
+    "vsi-bench": (_vsi_bench, "test.jsonl (or test-*.parquet), {arkitscenes|scannet|scannetpp}/{scene}.mp4"),
+    "viewspatial-bench": (_viewspatial, "ViewSpatial-Bench.json, scannetv2_val/, val2017/"),
+    "mindcube": (_mindcube, "data/raw/MindCube_{train|tinybench}.jsonl, data/other_all_image/"),
+    "scanqa": (_scanqa, "ScanQA_v1.0_{train|val|test_w_obj|test_wo_obj}.json, scannet/{scene}.mp4"),
+    "sqa3d": (_sqa3d, "sqa_task/balanced/v1_balanced_{questions|sqa_annotations}_{split}_scannetv2.json, scannet/{scene}.mp4"),
+    "spatial-mllm": (_conversations, "annotations/*.jsonl (conversations about videos), visuals/"),
+    "vsi-590k": (_vsi_590k, "vsi-590k.jsonl (conversations, <image> for a video), videos and pictures"),
+    "vlm-3r": (_vlm_3r, "merged_qa_{scannet|scannetpp|route_plan}_train.json (conversations, scene_name, question_type)"),
+    "qa-json": (_conversations, "*.json or *.jsonl: Qwen-VL, LLaVA or ShareGPT conversations, single or packed"),
 }

@@ -27,9 +27,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from sightline.errors import InputError
-from sightline.export.label_png import encode_label_png
 from sightline.files import inside, whole_file, whole_folder
 from sightline.geometry.masks import decode_mask, encode_mask
+from sightline.label_png import encode_label_png
 from sightline.media import encode_grey_png
 from sightline.types import MaskRle
 

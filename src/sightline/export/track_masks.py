@@ -25,9 +25,9 @@ import numpy as np
 
 from sightline.errors import InputError
 from sightline.export.coco_video import UNNAMED, WrittenClip, WrittenFrame, WrittenMask, write_clips
-from sightline.export.label_png import encode_label_png
 from sightline.files import inside, only_writer, read_json, whole_file, whole_folder, write_json
 from sightline.geometry.masks import decode_mask
+from sightline.label_png import encode_label_png
 from sightline.media import encode_grey_png
 from sightline.types import MaskRle, Record
 

@@ -98,6 +98,27 @@ def scale_camera(camera: Camera, width: int, height: int) -> Camera:
     )
 
 
+def turn_camera(camera: Camera, quarter_turns: int) -> Camera:
+    """The camera of the same picture turned counter-clockwise by quarters (as `numpy.rot90`): size, intrinsics and pose turn along.
+
+    One turn takes the pixel (x, y) to (y, width - x), so the new right is the old down and the new down the old left.
+    """
+    for _ in range(quarter_turns % 4):
+        pose = np.array(camera.camera_to_world, dtype=np.float64).reshape(4, 4)
+        turned = np.stack([pose[:, 1], -pose[:, 0], pose[:, 2], pose[:, 3]], axis=1)
+        camera = msgspec.structs.replace(
+            camera,
+            width=camera.height,
+            height=camera.width,
+            fx=camera.fy,
+            fy=camera.fx,
+            cx=camera.cy,
+            cy=camera.width - camera.cx,
+            camera_to_world=tuple(turned.ravel().tolist()),
+        )
+    return camera
+
+
 def _axes_and_origin(camera: Camera) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
     """The camera's axes as columns, and its position, in the world."""
     pose = np.array(camera.camera_to_world, dtype=np.float64).reshape(4, 4)

@@ -5,6 +5,7 @@
                                            _mask_dialated.png      grown by a fraction of the width: what is painted away
                                            _inpainted.png          without the object (equal to the original where it is not there)
                                            _control.png            with the object, a random-shaped place elsewhere painted away
+                                           _depth.png, _pose.txt   with intrinsics.json: of prepared scans (`scan_views`)
                                            _painted.png            with remove > 1: the mask of all that `_inpainted` paints away
 
 Pictures are scaled by averaging areas; a pixel of a scaled mask is set where the object covers at least half of it.
@@ -28,6 +29,7 @@ from sightline.files import inside
 from sightline.geometry.boxes import Box, mask_to_box
 from sightline.prepare.paint import Method, grow, inpaint, random_shape
 from sightline.prepare.run import Outcome, PreparedTree, SplitOptions, Unit, prepare
+from sightline.prepare.scan_views import PosedFrames, posed_frames
 from sightline.prepare.views import VOID, SurveyedFrame, choose_views, survey
 from sightline.prepare.x3_tree import SceneFolder, five_frames_item, mask_png, scene_folder
 from sightline.types import Clip, LedgerEntry, Record
@@ -122,12 +124,13 @@ def _prepare_clip(content: bytes, root: Path, out: Path, place: str, *, options:
         ledger.append(LedgerEntry(unit=clip.clip_id, reason="too_few_frames", detail=detail))
         return Outcome(ledger=tuple(ledger))
     counts = []
+    posed = posed_frames(root, clip.clip_id)
     with scene_folder(out, place) as folder:
         for label in _labels(clip, frames):
             known = _known(clip, frames, label)
             chosen = choose_views(known, label, views=options.views, min_area=options.min_area)
             if chosen:
-                maker = _ObjectMaker(clip, root, folder, label, options, seed, ledger)
+                maker = _ObjectMaker(clip, root, folder, label, options, seed, ledger, posed)
                 maker.write(chosen)
                 counts.append(len(chosen))
             else:
@@ -179,10 +182,12 @@ class _ObjectMaker:
     options: ClipOptions
     seed: int
     ledger: list[LedgerEntry]
+    posed: PosedFrames | None = None
 
     def write(self, chosen: Sequence[SurveyedFrame]) -> None:
         uid = str(self.label)
         items: list[dict[str, Any]] = []
+        posed = self._posed(chosen)
         for index, surveyed in enumerate(chosen, start=1):
             view_id = f"{index:02d}_{surveyed.frame.frame_id}"
             frame = _load(surveyed, self.root, self.options.scale)
@@ -191,6 +196,8 @@ class _ObjectMaker:
                 continue
             for name, content in self._pictures(frame, view_id).items():
                 self.folder.write(uid, f"{view_id}_{name}.png", content)
+            for name, content in posed.view_files(surveyed.frame.frame_id, frame.rgb.shape[1::-1]).items() if posed else ():
+                self.folder.write(uid, f"{view_id}_{name}", content)
             items.append(
                 five_frames_item(
                     scene_id=self.clip.clip_id,
@@ -203,6 +210,19 @@ class _ObjectMaker:
                 )
             )
         self.folder.write_items(uid, self.clip.clip_id, items)
+
+    def _posed(self, chosen: Sequence[SurveyedFrame]) -> PosedFrames | None:
+        """Where the views have depth and poses, these, with the intrinsics of all of them written; else None."""
+        if self.posed is None:
+            return None
+        size = _scaled_size(chosen[0], self.options.scale)
+        intrinsics = self.posed.same_intrinsics([surveyed.frame.frame_id for surveyed in chosen], size)
+        if intrinsics is None or any(_scaled_size(surveyed, self.options.scale) != size for surveyed in chosen):
+            detail = "its views lack depth, or differ in intrinsics or size, and the layout has one intrinsics.json an object"
+            self._note("all views", "no_depth_and_pose", detail)
+            return None
+        self.folder.write(str(self.label), "intrinsics.json", intrinsics)
+        return self.posed
 
     def _pictures(self, frame: _Frame, view_id: str) -> dict[str, bytes]:
         """The pictures of one view by the last part of their names."""
@@ -254,14 +274,19 @@ class _ObjectMaker:
         self.ledger.append(LedgerEntry(unit=unit, reason=reason, detail=detail, action=action))
 
 
+def _scaled_size(surveyed: SurveyedFrame, scale: float) -> tuple[int, int]:
+    if scale == 1:
+        return surveyed.width, surveyed.height
+    return max(1, round(surveyed.width * scale)), max(1, round(surveyed.height * scale))
+
+
 def _load(surveyed: SurveyedFrame, root: Path, scale: float) -> _Frame:
     assert surveyed.frame.image is not None
     assert surveyed.frame.labels is not None
     rgb = media.read_rgb(inside(root, surveyed.frame.image))
     labels = media.read_labels(inside(root, surveyed.frame.labels))
-    size = (surveyed.width, surveyed.height)
+    size = _scaled_size(surveyed, scale)
     if scale < 1:
-        size = (max(1, round(surveyed.width * scale)), max(1, round(surveyed.height * scale)))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     masks, boxes = {}, {}
     for label in surveyed.areas:

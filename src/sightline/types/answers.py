@@ -47,6 +47,19 @@ class Choice(Record, tag_field="kind", tag="choice"):
     value: str
 
 
+class Number(Record, tag_field="kind", tag="number"):
+    """A number, and its unit as it is written: "m", "cm", "m2", or "" of a count and where nobody says."""
+
+    value: float
+    unit: str = ""
+
+
+class TextAnswer(Record, tag_field="kind", tag="text"):
+    """Words of the answerer's own choice."""
+
+    text: str
+
+
 class MaskAnswer(Record, tag_field="kind", tag="mask"):
     """A region, as a mask of the size of picture `image_index`."""
 
@@ -57,4 +70,4 @@ class MaskAnswer(Record, tag_field="kind", tag="mask"):
 YES, NO = "yes", "no"
 """The choices of a question whether the object is in the picture."""
 
-Answer = Points | Boxes | NotVisible | Choice | MaskAnswer | BoxTrack | MaskTrack | Span
+Answer = Points | Boxes | NotVisible | Choice | MaskAnswer | BoxTrack | MaskTrack | Span | Number | TextAnswer

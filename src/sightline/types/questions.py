@@ -49,18 +49,20 @@ class AnswerForm(Record, tag_field="kind", tag="answer"):
     whether "not visible" is an offered answer.
 
     Of a clip (the prompt has a `VideoPart`): a box or a mask in each frame ("box_track", "mask_track"), or a stretch of time
-    ("span"). `several`: all objects that are meant are asked for, not one.
+    ("span"). `several`: all objects that are meant are asked for, not one. A "number" is asked for in `unit` ("m", "cm", "m2"; "" of
+    a count), a "text" in the answerer's own words.
 
     A dialect renders it as the instruction that tells the model how to write, and reads the answer by it. `words`, where there are
     any, stand in the place of that instruction: those of a benchmark's authors.
     """
 
-    shape: Literal["point", "box", "mask", "choice", "box_track", "mask_track", "span"]
+    shape: Literal["point", "box", "mask", "choice", "box_track", "mask_track", "span", "number", "text"]
     image_index: int
     offers_not_visible: bool = False
     options: tuple[str, ...] = ()
     several: bool = False
     words: str = ""
+    unit: str = ""
 
 
 Part = TextPart | ImagePart | VideoPart | PointPart | BoxPart | AnswerForm
@@ -163,6 +165,7 @@ class Published(Record):
     """A benchmark's question as its authors wrote it, for their own way of scoring and for models that were trained on their words.
 
     `suffix` says how to write the answer, `answer` is the published one (a text) where there is one, `mask` the region's own file.
+    `category` is the type of question.
     `depths` are pictures for a model's eye (8 bits, near bright), not metres, one a picture of the question.
     """
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sightline.types.answers import Choice
+from sightline.types.answers import Choice, Number, TextAnswer
 from sightline.types.pictures import Camera, MaskRle, PictureFile
 from sightline.types.record import Record
 
@@ -184,3 +184,47 @@ class Inquiry(Record):
     category: str = ""
     depths: tuple[PictureFile, ...] = ()
     numbers: dict[str, float] = {}
+
+
+class Medium(Record, tag_field="kind", tag="medium"):
+    """A place for a picture or a video among the words of a question. `path` is relative to the reader's root; of a video it is the
+    file, or a folder of its frames. `published` is the path as the record has it, where that is another."""
+
+    path: str
+    what: Literal["image", "video"] = "image"
+    published: str = ""
+
+
+class SpatialInquiry(Record):
+    """One question of a spatial-QA file, as its authors wrote it.
+
+    `words` are the question with its media where they stand, `suffix` the words on how to write the answer, cut off their end.
+    `options` are (letter, words) of a choice, whose answer is the letter. `accepted` are further texts that are right. `dataset`
+    and `scene_id` are the scan it is about. `turn` counts the questions of one record; the first `inherited` media of a later one
+    are those of the turns before it. `evidence` is what else the record says that a question can be checked by.
+    """
+
+    inquiry_id: str
+    published_id: str
+    words: tuple[str | Medium, ...]
+    target: Choice | Number | TextAnswer
+    answer_text: str
+    suffix: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    accepted: tuple[str, ...] = ()
+    question_type: str = ""
+    dataset: str = ""
+    scene_id: str = ""
+    turn: int = 0
+    inherited: int = 0
+    evidence: dict[str, str | float | int] = {}
+
+    @property
+    def media(self) -> tuple[Medium, ...]:
+        """The media in the order they are shown."""
+        return tuple(part for part in self.words if isinstance(part, Medium))
+
+    @property
+    def text(self) -> str:
+        """The words alone."""
+        return "".join(part for part in self.words if isinstance(part, str))
