@@ -67,8 +67,8 @@ def test_one_command_writes_scores_tables_masks_and_report(evaluated: tuple[Path
     for model in ("tiny", "copy-first-mask", "flow-warp"):
         assert [row["object"] for row in rows(out / "tables" / model / "objects.csv")] == ["1", "2"]
         assert len(rows(out / "tables" / model / "frames.csv")) == 2 * 5
-    assert sorted(path.name for path in (out / "masks").iterdir()) == ["palette", "rle"]
-    assert list_frames(out / "masks" / "palette" / "duel") == [f"{number:05d}.png" for number in range(6)]
+    assert sorted(path.name for path in (out / "masks" / "tiny").iterdir()) == ["palette", "rle"]
+    assert list_frames(out / "masks" / "tiny" / "palette" / "duel") == [f"{number:05d}.png" for number in range(6)]
 
 
 def test_the_tables_agree_with_the_summary_and_with_arithmetic(evaluated: tuple[Path, list[str]]) -> None:
@@ -168,6 +168,40 @@ def two_videos(root: Path) -> Path:
             )
     (root / "val" / "val.json").write_bytes(msgspec.json.encode(content))
     return root / "val" / "val.json"
+
+
+def test_several_checkpoints_stand_in_one_comparison_with_the_baselines(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_tree(tmp_path / "davis")
+    data = [f"data.val_path={root}", "data.format=davis", "data.val_split=train", "device=cpu", f"output_dir={tmp_path / 'out'}"]
+    other = shutil.copytree(checkpoint, tmp_path / "0_num_maskmem=1")
+    assert run(["eval", "sam2", *data, f"model.checkpoint_path={checkpoint},tiny={other}", "--json"]) == 2
+    assert "two models are called 'tiny'. Give names" in capsys.readouterr().err
+    paths = f"model.checkpoint_path=long={checkpoint},short={other}"
+    assert run(["eval", "sam2", *data, paths, "baselines=[copy-first-mask,flow-warp]", "write=[palette]", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["models"]) == ["long", "short", "flow-warp", "copy-first-mask"]
+    assert told["models"]["long"] == told["models"]["short"]
+    page = Path(told["comparison"]).read_text()
+    assert page.count('<section id="sequence-') == 1
+    for letter, name in zip("ABCD", told["models"], strict=True):
+        assert f">{letter}</span> {name}</th>" in page
+    assert "Right minus A" in page
+    assert "+0.0 (2)" in page  # the same weights: no difference over two objects
+    assert sorted(path.name for path in (tmp_path / "out" / "masks").iterdir()) == ["long", "short"]
+
+
+def test_single_videos_can_be_chosen(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = two_videos(tmp_path / "data")
+    command = ["eval", "sam2", f"data.val_path={path}", f"model.checkpoint_path={checkpoint}", "device=cpu"]
+    assert run([*command, f"output_dir={tmp_path / 'none'}", "data.only=[c]"]) == 2
+    assert "'c' among its 2; it has a, b" in capsys.readouterr().err
+    assert not (tmp_path / "none" / "tasks" / "segment-val").exists()
+    assert run([*command, f"output_dir={tmp_path / 'out'}", "data.only=[b]"]) == 0
+    assert [row["video"] for row in rows(tmp_path / "out" / "tables" / "tiny" / "videos.csv")] == ["b"]
+    assert run([*command, f"output_dir={tmp_path / 'out'}"]) == 2
+    assert "only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

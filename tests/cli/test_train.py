@@ -1,11 +1,14 @@
 """`sightline train sam2` and `demo-clips`."""
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from sightline.cli import run
+from sightline.cli.train import waited
 
 
 def test_demo_clips_says_where_they_are(tmp_path: Path, capsys):
@@ -43,5 +46,58 @@ def test_a_sweep_shows_each_combination_with_a_folder_of_its_own(tmp_path, capsy
     given = ["data.train_path=x.json", f"run.dir={tmp_path}", "rates.lr=1e-3,1e-4"]
     assert run(["train", "sam2", "--config-name", "tiny", "-m", "--show-config", *given]) == 0
     shown = capsys.readouterr().out
-    assert f"# {tmp_path}/0_lr=0.001" in shown or f"# {tmp_path}/0_lr=1e-3" in shown
-    assert shown.count("max_steps: 200") == 2
+    assert f"# {tmp_path}/0_lr-1e-3" in shown
+    assert shown.count("max_steps: 150") == 2
+
+
+@pytest.mark.parametrize("family", ["sam2", "vlm"])
+def test_without_hydra_it_says_what_to_install(family, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "hydra" else find(name, *more))
+    assert run(["train", family]) == 2
+    assert "train needs hydra, not installed here. Run: pip install 'sightline[models,train]'." in capsys.readouterr().err
+
+
+def test_without_torch_the_settings_are_shown_and_training_says_what_to_install(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("hydra", reason="needs the train extra")
+    find = importlib.util.find_spec
+    gone = ("torch", "lightning")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name in gone else find(name, *more))
+    given = ["train", "sam2", "--config-name", "tiny", "data.train_path=x.json", f"run.dir={tmp_path / 'run'}"]
+    assert run([*given, "--show-config"]) == 0
+    assert run(given) == 2
+    missing = [name for name in ("torch", "transformers", "lightning") if name in gone or find(name) is None]
+    assert f"train needs {' and '.join(missing)}, not installed here" in capsys.readouterr().err
+
+
+def test_ctrl_c_waits_for_the_run_that_saves_itself(tmp_path):
+    saved = tmp_path / "saved"
+    script = f"import os, pathlib, signal; os.kill(os.getppid(), signal.SIGINT); pathlib.Path({str(saved)!r}).touch(); exit(3)"
+    assert waited([sys.executable, "-c", script]) == (3, True)
+    assert saved.exists()
+    assert waited([sys.executable, "-c", ""]) == (0, False)
+
+
+def test_the_help_lists_the_configurations_of_vlms(capsys):
+    assert run(["train", "vlm", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("config:", "lora:", "curriculum:", "demo:"):
+        assert name in shown
+
+
+def test_runs_of_a_sweep_stand_beside_each_other(tmp_path):
+    from sightline.train.comparison import compare_runs, comparison_csv  # noqa: PLC0415
+
+    for name, loss in (("0_lr=1", 0.5), ("1_lr=2", 0.25)):
+        folder = tmp_path / name / "checkpoints"
+        folder.mkdir(parents=True)
+        (folder.parent / "metrics.csv").write_text(f"step,loss\n1,3.0\n8,{loss}\n")
+    pointer = {"checkpoint": "step-00000008", "metric": "hit_exact", "value": 0.75}
+    (tmp_path / "1_lr=2/checkpoints/best.json").write_text(json.dumps(pointer))
+    folders = [tmp_path / name for name in ("0_lr=1", "1_lr=2", "2_lr=3")]
+    lines = compare_runs(folders, [folder.name for folder in folders])
+    assert [(line.step, line.loss, line.metric, line.best, line.best_step) for line in lines] == [
+        (8, 0.5, None, None, None),
+        (8, 0.25, "hit_exact", 0.75, 8),
+    ]
+    assert comparison_csv(lines).decode().splitlines()[2].startswith("1_lr=2,8,0.25,hit_exact,0.75,8,")

@@ -176,6 +176,6 @@ def test_further_processes_take_the_first_ones_folder(tmp_path, monkeypatch):
 def test_each_run_of_a_sweep_has_a_folder_that_tells_what_varies():
     sweep = [["rates.lr=1e-3", "seed=0", "data=[a,b]"], ["rates.lr=1e-4", "seed=0", "data=[a/c]"]]
     first, second = sweep_folders(RunSettings(root="out"), sweep)
-    assert re.fullmatch(r"out/\d{4}-\d\d-\d\d/[\d-]+/0_lr=1e-3,data=_a,b", first)
-    assert Path(second).name == "1_lr=1e-4,data=_a_c"
-    assert sweep_folders(RunSettings(dir="mine"), [["a=1"], ["a=2"]]) == ["mine/0_a=1", "mine/1_a=2"]
+    assert re.fullmatch(r"out/\d{4}-\d\d-\d\d/[\d-]+/0_lr-1e-3_data-_a_b", first)
+    assert Path(second).name == "1_lr-1e-4_data-_a_c"
+    assert sweep_folders(RunSettings(dir="mine"), [["a=1"], ["a=2"]]) == ["mine/0_a-1", "mine/1_a-2"]

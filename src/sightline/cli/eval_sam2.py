@@ -1,12 +1,14 @@
-"""`sightline eval sam2 KEY=VALUE...`: follow every object of held-out videos with a checkpoint, score, report; one command.
+"""`sightline eval sam2 KEY=VALUE...`: follow every object of held-out videos with checkpoints, score, report; one command.
 
-OUT/tasks/segment-*   the videos as a task set
-    runs/             a run for the checkpoint and each baseline, and the report
-    tables/MODEL/     videos, objects and frames with their J and F, CSV and JSON
-    masks/LAYOUT/     the checkpoint's masks, where they were asked for
+OUT/tasks/segment-*       the videos as a task set
+    runs/                 a run for each checkpoint and each baseline, and the report
+    comparison/           a page with all of them: bars, curves, differences to the first checkpoint
+    tables/MODEL/         videos, objects and frames with their J and F, CSV and JSON
+    masks/MODEL/LAYOUT/   the checkpoints' masks, where they were asked for
 """
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,6 +19,7 @@ import typer
 from sightline.cli import app
 from sightline.cli.console import Json, emit, plain, print_table, progress
 from sightline.cli.runs import run_all
+from sightline.cli.sam2_checkpoints import Found, find_checkpoints, quoted
 from sightline.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -27,18 +30,19 @@ FAMILY = "sam2_eval"
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """The checkpoint: a transformers folder, or a `.pt` with its YAML. `image_size` None: the checkpoint's own."""
+    """The checkpoints: see `sam2_checkpoints.find_checkpoints`; a `.pt` needs its YAML. `image_size` None: the checkpoint's own."""
 
-    checkpoint_path: str
+    checkpoint_path: str | tuple[str, ...]
     config_path: str | None = None
     image_size: int | None = None
 
 
 @dataclass(frozen=True)
 class HeldOutSettings:
-    """The videos: a COCO-style JSON, or the root of a data set with its format and split."""
+    """The videos: a COCO-style JSON, or the root of a data set with its format and split; `only` some of them, by name."""
 
     val_path: str
+    only: tuple[str, ...] = ()
     format: str = ""
     val_split: str = ""
     instances: Literal["track", "category"] = "track"
@@ -95,9 +99,9 @@ def eval_sam2(
     show_config: Annotated[bool, typer.Option("--show-config", help="Print the resolved settings and do nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Evaluate a SAM 2 checkpoint: data.val_path=FILE.json|ROOT model.checkpoint_path=FOLDER|FILE.pt output_dir=OUT.
+    """Evaluate SAM 2 checkpoints: data.val_path=FILE.json|ROOT model.checkpoint_path=FOLDER|FILE.pt|RUN|SWEEP output_dir=OUT.
 
-    Stop it at any moment and run it again: videos that are done are kept.
+    Several (A,B or NAME=A,NAME=B) are compared. Stop it at any moment and run it again: videos that are done are kept.
     """
     if importlib.util.find_spec("hydra") is None:
         raise InputError("eval sam2 needs Hydra, not installed here. Run: pip install 'sightline[models,train]'.")
@@ -105,41 +109,59 @@ def eval_sam2(
     from sightline.train.config.compose import compose  # noqa: PLC0415
     from sightline.train.config.typed import typed  # noqa: PLC0415
 
-    composed = compose(FAMILY, overrides or [], config_name=config_name, config_dir=config_dir)
+    given = quoted(overrides or [], "model.checkpoint_path")
+    composed = compose(FAMILY, given, config_name=config_name, config_dir=config_dir)
     if show_config:
         print(composed.text, end="")
         return
     settings = typed(composed.values, EvalSam2Settings, where=composed.where)
     out = Path(settings.output_dir)
+    checkpoints = _checkpoints(settings)
     taskset = _build(settings, out, quiet=json)
-    model = _model(settings)
-    _, page, _ = run_all([taskset], [*settings.baselines, model], out / "runs", options=_options(settings), quiet=json)
-    tables = _tables(settings, out, taskset, model)
-    if settings.write:
-        _write_masks(settings, out, taskset, model, quiet=json)
+    models = [*settings.baselines, *checkpoints.values()]
+    _, page, _ = run_all([taskset], models, out / "runs", options=_options(settings), quiet=json)
+    tables, comparison = _tables(settings, out, taskset, list(checkpoints), quiet=json)
+    for name in checkpoints if settings.write else ():
+        _write_masks(settings, out, taskset, name, quiet=json)
     dropped = TaskSet(taskset).manifest.dropped
-    value = {"report": str(page), "tables": str(out / "tables"), "models": plain(tables), "left_out": dropped}
+    places = {"report": str(page), "comparison": str(comparison), "tables": str(out / "tables")}
 
     def text() -> None:
-        _print(tables, out, page)
+        _print(tables)
+        print(*(f"{what}: {place}" for what, place in places.items()), sep="\n")
         if dropped:
             told = ", ".join(f"{reason} {count}" for reason, count in dropped.items())
             print(f"left out (see {taskset / 'ledger.jsonl'}): {told}")
 
-    emit(value, as_json=json, text=text)
+    emit(places | {"models": plain(tables), "left_out": dropped}, as_json=json, text=text)
 
 
-def _model(settings: EvalSam2Settings) -> str:
-    """The checkpoint as `--model` takes it."""
+def _checkpoints(settings: EvalSam2Settings) -> dict[str, str]:
+    """The checkpoints as `--model` takes them, by name. One that is not there is told here, before the videos are read."""
+    from sightline.models import get_model  # noqa: PLC0415
+    from sightline.report.vos_report import LETTERS  # noqa: PLC0415
+
+    given = settings.model.checkpoint_path
+    specs = [_spec(found, settings) for found in find_checkpoints((given,) if isinstance(given, str) else given)]
+    names = [get_model(spec, _options(settings)).name for spec in specs]
+    if twice := [name for name in names if names.count(name) > 1 or name in settings.baselines]:
+        raise InputError(f"two models are called {twice[0]!r}. Give names: model.checkpoint_path=NAME=PATH,NAME=PATH.")
+    if (count := len(names) + len(settings.baselines)) > len(LETTERS):
+        raise InputError(f"{count} models in one comparison; at most {len(LETTERS)}. Name fewer checkpoints.")
+    return dict(zip(names, specs, strict=True))
+
+
+def _spec(found: Found, settings: EvalSam2Settings) -> str:
     how = {
-        "config": settings.model.config_path,
+        "config": settings.model.config_path if not found.path.is_dir() else None,
         "size": settings.model.image_size,
         "both_directions": "yes" if settings.validation.both_directions else None,
         "offload": "yes" if settings.offload else None,
         "objects": settings.objects_at_a_time or None,
     }
     query = urlencode({key: value for key, value in how.items() if value is not None})
-    return f"sam2:{settings.model.checkpoint_path}{'?' if query else ''}{query}"
+    named = "" if found.name is None else f"{found.name}="
+    return f"{named}sam2:{found.path}{'?' if query else ''}{query}"
 
 
 def _options(settings: EvalSam2Settings) -> Any:  # noqa: ANN401 - ModelOptions, which is imported when it is needed
@@ -150,12 +172,10 @@ def _options(settings: EvalSam2Settings) -> Any:  # noqa: ANN401 - ModelOptions,
 
 def _build(settings: EvalSam2Settings, out: Path, *, quiet: bool) -> Path:
     """The videos as a task set; what is there already is kept."""
-    from sightline.models import get_model  # noqa: PLC0415
     from sightline.tasks.footage import Sampling  # noqa: PLC0415
     from sightline.tasks.segment import TASK, SegmentOptions  # noqa: PLC0415
     from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
 
-    get_model(_model(settings), _options(settings))  # a checkpoint that is not there is told before the videos are read
     reader, root, split = _source(settings.data)
     follow = settings.validation
     options = SegmentOptions(
@@ -164,7 +184,8 @@ def _build(settings: EvalSam2Settings, out: Path, *, quiet: bool) -> Path:
         late=follow.late,
         frames=follow.frames,
     )
-    request = BuildRequest(reader=reader, root=str(root), splits=(split,), tasks=(TASK,), options=options)
+    only = settings.data.only
+    request = BuildRequest(reader=reader, root=str(root), splits=(split,), tasks=(TASK,), options=options, only=only)
     with progress(quiet=quiet) as bar:
         (built,) = build(
             request,
@@ -194,28 +215,36 @@ def _source(data: HeldOutSettings) -> tuple[str, Path, str]:
     return FORMATS[kind] if kind else data.format, reader.root, reader.split
 
 
-def _tables(settings: EvalSam2Settings, out: Path, taskset: Path, model: str) -> "dict[str, TrackColumns]":
-    from sightline.evaluate.track_tables import write_track_tables  # noqa: PLC0415
-    from sightline.models import get_model  # noqa: PLC0415
+def _tables(
+    settings: EvalSam2Settings, out: Path, taskset: Path, checkpoints: Sequence[str], *, quiet: bool
+) -> "tuple[dict[str, TrackColumns], Path]":
+    """The tables of each model, checkpoints first, and the page that compares all with the first checkpoint."""
+    from sightline.evaluate.track_tables import tracked_objects, write_track_tables  # noqa: PLC0415
+    from sightline.report.vos_report import TrackerRun, write_vos_report  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     tasks = TaskSet(taskset)
-    names = [*settings.baselines, get_model(model, _options(settings)).name]
-    return {
-        name: write_track_tables(out / "tables" / name, out / "runs" / name / tasks.manifest.name, tasks)
-        for name in reversed(names)
-    }
+    names = [*checkpoints, *reversed(settings.baselines)]
+    objects = {name: tracked_objects(out / "runs" / name / tasks.manifest.name, tasks) for name in names}
+    tables = {name: write_track_tables(out / "tables" / name, objects[name]) for name in names}
+    with progress(quiet=quiet) as bar:
+        page = write_vos_report(
+            [TrackerRun(name, objects[name]) for name in names],
+            out / "comparison",
+            protocol="segment: J and F of every labelled frame after the prompt",
+            on_progress=lambda done, total: bar("comparison", done, total),
+        )
+    return tables, page
 
 
 def _write_masks(settings: EvalSam2Settings, out: Path, taskset: Path, model: str, *, quiet: bool) -> None:
     from sightline.evaluate.run import read_run  # noqa: PLC0415
     from sightline.evaluate.run_tracks import run_tracks  # noqa: PLC0415
     from sightline.export.track_masks import write_tracks  # noqa: PLC0415
-    from sightline.models import get_model  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     tasks = TaskSet(taskset)
-    run = out / "runs" / get_model(model, _options(settings)).name / tasks.manifest.name
+    run = out / "runs" / model / tasks.manifest.name
     source = {"model": read_run(run).description, "taskset": tasks.manifest.fingerprint}
     total = len(set(tasks.index["group"]))
     with progress(quiet=quiet) as bar:
@@ -224,12 +253,12 @@ def _write_masks(settings: EvalSam2Settings, out: Path, taskset: Path, model: st
 
             def note(video: str, done: list[str] = done, layout: str = layout) -> None:
                 done.append(video)
-                bar(f"masks: {layout}", len(done), total)
+                bar(f"masks of {model}: {layout}", len(done), total)
 
-            write_tracks(out / "masks" / layout, run_tracks(run, tasks), layout=layout, source=source, on_video=note)
+            write_tracks(out / "masks" / model / layout, run_tracks(run, tasks), layout=layout, source=source, on_video=note)
 
 
-def _print(tables: "dict[str, TrackColumns]", out: Path, page: Path) -> None:
+def _print(tables: "dict[str, TrackColumns]") -> None:
     columns = list(next(iter(tables.values())).columns)
     rows = [
         (name, *("-" if found.columns[key] is None else f"{100 * (found.columns[key] or 0):.2f}" for key in columns))
@@ -238,4 +267,3 @@ def _print(tables: "dict[str, TrackColumns]", out: Path, page: Path) -> None:
     first = next(iter(tables.values()))
     title = f"{first.num_objects} objects of {first.num_videos} videos, {first.num_frames} masks; %, means over objects"
     print_table(title, ("model", *columns), rows)
-    print(f"tables: {out / 'tables'}\nreport: {page}")

@@ -1,22 +1,26 @@
 """`sightline train`: one run, or a sweep of them, from a configuration and KEY=VALUE overrides."""
 
 import csv
+import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sightline.cli import app
-from sightline.cli.console import Json, emit, plain, print_table, say
+from sightline.cli.console import Json, emit, plain, print_table, progress, say
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from sightline.train.sam2.run import Trained
+    from sightline.train.vlm.run import Trained as TrainedVlm
 
 CONF = Path(__file__).parents[1] / "conf"
+TRAINING = ("torch", "transformers", "lightning")
 
 train_app = typer.Typer(
     no_args_is_help=True, help="Train a model: settings from YAML, changed by KEY=VALUE.", rich_markup_mode=None
@@ -57,6 +61,7 @@ def train_sam2(
 
     Stopped runs go on with resume=last. docs/train-sam2.md explains every setting.
     """
+    _require("hydra")
     from sightline.train.config.compose import compose  # noqa: PLC0415
 
     given = overrides or []
@@ -67,6 +72,7 @@ def train_sam2(
     if show_config:
         print(composed.text, end="")
         return
+    _require(*TRAINING)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin make steps many times slower beside other processes
     from sightline.train.sam2.run import train_sam2 as train  # noqa: PLC0415
 
@@ -75,7 +81,41 @@ def train_sam2(
         emit(plain_of(trained), as_json=json, text=lambda: _print(trained))
 
 
-def plain_of(trained: "Trained") -> dict[str, object]:
+@train_app.command("vlm", epilog=f"Configurations (--config-name):\n\n{_listed('vlm')}")
+def train_vlm(
+    overrides: Overrides = None,
+    *,
+    config_name: ConfigName = "config",
+    config_dir: ConfigDir = None,
+    multirun: Multirun = False,
+    show_config: ShowConfig = False,
+    json: Json = False,
+) -> None:
+    """Fine-tune a vision-language model on task sets or files of conversations; held-out task sets are asked on the way.
+
+    Stopped runs go on with resume=last. docs/train-vlm.md explains every setting.
+    """
+    _require("hydra")
+    from sightline.train.config.compose import compose  # noqa: PLC0415
+
+    given = overrides or []
+    if multirun:
+        _sweep("vlm", given, config_name=config_name, config_dir=config_dir, show_config=show_config)
+        return
+    composed = compose("vlm", given, config_name=config_name, config_dir=config_dir)
+    if show_config:
+        print(composed.text, end="")
+        return
+    _require(*TRAINING)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from sightline.train.vlm.run import train_vlm as train  # noqa: PLC0415
+
+    with progress(quiet=json) as bar:
+        trained = train(composed, quiet=json, progress=bar, report=lambda line: None if json else say(line))
+    emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+
+
+def plain_of(trained: "Trained | TrainedVlm") -> dict[str, object]:
     """How a training ended, as plain values."""
     return {
         "run": str(trained.run),
@@ -94,6 +134,14 @@ def _print(trained: "Trained") -> None:
             header, *rows = csv.reader(file)
         percent = [[*row[:2], *(f"{100 * float(value):.1f}" for value in row[2:-1]), row[-1]] for row in rows]
         print_table(f"held-out objects after step {trained.kept_step}, in %", header, percent)
+    _print_end(trained)
+    if trained.weights is not None and not trained.metrics:
+        print(
+            f"nothing was evaluated (data.val_path, evaluation.every): these are the weights of the last step, {trained.kept_step}"
+        )
+
+
+def _print_end(trained: "Trained | TrainedVlm") -> None:
     told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in trained.metrics.items())
     print(f"{trained.outcome.reason} after step {trained.outcome.step}{': ' if told else ''}{told}")
     if trained.weights is not None:
@@ -101,10 +149,18 @@ def _print(trained: "Trained") -> None:
     print(f"run: {trained.run.resolve()}")
 
 
+def _require(*packages: str) -> None:
+    if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
+        raise InputError(f"train needs {' and '.join(missing)}, not installed here. Run: pip install 'sightline[models,train]'.")
+
+
 def _sweep(family: str, overrides: list[str], *, config_name: str, config_dir: Path | None, show_config: bool) -> None:
-    """Each combination in a process of its own. All settings are composed before the first run starts."""
+    """Each combination in a process of its own. All settings are composed before the first run starts.
+
+    A run that fails does not stop the others; Ctrl-C stops the run, which saves itself, and the sweep.
+    """
     from sightline.train.config.compose import compose  # noqa: PLC0415
-    from sightline.train.config.sweep import expand  # noqa: PLC0415
+    from sightline.train.config.sweep import expand, hydra_text  # noqa: PLC0415
     from sightline.train.config.typed import typed  # noqa: PLC0415
     from sightline.train.folder import sweep_folders  # noqa: PLC0415
     from sightline.train.settings import RunSettings  # noqa: PLC0415
@@ -120,8 +176,43 @@ def _sweep(family: str, overrides: list[str], *, config_name: str, config_dir: P
             print(f"# {folder}\n{composed[number - 1].text}")
             continue
         own = [override for override in each if not override.startswith("run.dir=")]
-        command = [sys.executable, "-m", "sightline", "train", family, *options, *own, f"run.dir={folder}"]
-        if subprocess.run(command, check=False).returncode:
+        command = [sys.executable, "-m", "sightline", "train", family, *options, *own, "run.dir=" + hydra_text(folder)]
+        code, interrupted = waited(command)
+        if interrupted:
+            top = Path(folder).parent
+            say(f"The sweep was stopped in run {number} of {len(runs)}: -m with run.dir={top} resume=last goes on with it.")
+            raise KeyboardInterrupt
+        if code:
             failed.append(folder)
+    if not show_config:
+        _compare([Path(folder) for folder in folders])
     if failed:
         raise InputError(f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}. What they said stands above.")
+
+
+def waited(command: Sequence[str]) -> tuple[int, bool]:
+    """Run a command; its exit code, and whether Ctrl-C came. It has come to the command as well, which is left time to save."""
+    interrupted = False
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait(), interrupted
+            except KeyboardInterrupt:
+                interrupted = True
+
+
+def _compare(folders: list[Path]) -> None:
+    """The runs of a sweep in one table, and as `comparison.csv` beside them."""
+    from sightline.files import write_whole  # noqa: PLC0415
+    from sightline.train.comparison import compare_runs, comparison_csv  # noqa: PLC0415
+
+    lines = compare_runs(folders, [folder.name for folder in folders])
+    path = folders[0].parent / "comparison.csv"
+    write_whole(path, comparison_csv(lines))
+    shown = [
+        (each.varied, each.step, "–" if each.loss is None else f"{each.loss:.4g}", each.metric or "–")
+        + (("–", "–") if each.best is None else (f"{each.best:.4g}", str(each.best_step)))
+        for each in lines
+    ]
+    print_table(f"runs in {folders[0].parent}", ("run", "step", "loss", "metric", "best", "at step"), shown)
+    print(f"comparison: {path.resolve()}")

@@ -39,13 +39,17 @@ class TrackColumns(Record):
     columns: dict[str, float | None]
 
 
-def write_track_tables(folder: Path, run: Path, taskset: TaskSet) -> TrackColumns:
-    """Write the four files of a run, each whole or not at all.
+def tracked_objects(run: Path, taskset: TaskSet) -> list[ObjectScores]:
+    """J and F of each object of a run, frame by frame, in the task set's order.
 
     Raises:
         InputError: an example asks for something else than a mask track.
     """
-    objects = [_scores(example, prediction) for example, prediction in answered(run, taskset)]
+    return [_scores(example, prediction) for example, prediction in answered(run, taskset)]
+
+
+def write_track_tables(folder: Path, objects: Sequence[ObjectScores]) -> TrackColumns:
+    """Write the four files of a run's objects, each whole or not at all."""
     videos = {video: list(some) for video, some in groupby(objects, key=lambda each: each.video)}
     columns = _columns(objects)
     folder.mkdir(parents=True, exist_ok=True)

@@ -32,11 +32,11 @@ NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class TrackerRun:
-    """Scores of saved masks, and the folders they are of."""
+    """A run's scores, and the folders of masks they are of; without folders no frame is drawn."""
 
     name: str
     objects: Sequence[ObjectScores]
-    folders: Folders
+    folders: Folders | None = None
 
 
 def write_vos_report(
@@ -148,6 +148,8 @@ def _sequences(
     for done, video in enumerate(sorted(scores, key=lambda name: (scores[name], name)), start=1):
         figures = []
         for run, shown, of_run in zip(runs, drawn, worst, strict=True):
+            if run.folders is None:
+                continue
             found = of_run[video]
             said = f" {run.name}: frame {found.frame.removesuffix('.png')}, object {found.object_id}, J&F {100 * found.score:.1f}"
             caption = element("figcaption", element("span", shown.letter, class_=f"key {shown.paint}"), said)

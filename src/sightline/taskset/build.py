@@ -41,7 +41,9 @@ Progress = Callable[[str, int, int], None]  # split, scenes done, scenes in all
 
 class BuildRequest(Record):
     """What to build. `tasks` are names of `sightline.tasks.TASKS`, `VARIANTS` or `CLIP_TASKS`; `leaks` is a registry file: a split
-    for training that holds a recording held out there is refused, or built without that recording (`drop_leaks`)."""
+    for training that holds a recording held out there is refused, or built without that recording (`drop_leaks`). `only`: the clips
+    that are built, by name; none: all.
+    """
 
     reader: str
     root: str
@@ -51,6 +53,7 @@ class BuildRequest(Record):
     allow_shared_scenes: bool = False
     leaks: str | None = None
     drop_leaks: bool = False
+    only: tuple[str, ...] = ()
 
 
 class Plan(Record):
@@ -119,7 +122,7 @@ def _why_empty(parts: list[Built]) -> str:
 def _stage(request: BuildRequest, out: Path, split: str, *, crew: Crew, on_progress: Progress | None) -> list[Built]:
     """Bring one split to complete task sets, still in staging."""
     started = time.time()
-    units = open_units(request.reader, Path(request.root), split, request.options)
+    units = open_units(request.reader, Path(request.root), split, request.options, only=request.only)
     source, source_key = fingerprint_source(units.sources())
     recipe = _recipe(request, split)
     complete = {task: find_complete(out / f"{task}-{split}", recipe, source) for task in request.tasks}
@@ -136,6 +139,7 @@ def _stage(request: BuildRequest, out: Path, split: str, *, crew: Crew, on_progr
             options=request.options,
             staging=str(staging),
             dropped_leaks=request.leaks if _drops_leaks(request, split) else None,
+            only=request.only,
         )
         _build_shards(job, len(units), crew=crew, on_progress=on_progress)
     built = []
@@ -165,6 +169,8 @@ def _recipe(request: BuildRequest, split: str) -> dict[str, Any]:
         "options": _spelt_out(request.options),
         "allow_shared_scenes": request.allow_shared_scenes,
     }
+    if request.only:
+        recipe["only"] = sorted(request.only)
     if _drops_leaks(request, split):
         recipe["leaks_dropped"] = hashlib.sha256(Path(request.leaks or "").read_bytes()).hexdigest()[:32]
     return recipe

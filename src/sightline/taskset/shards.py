@@ -25,6 +25,7 @@ from sightline.files import inside, sync_path, write_json
 from sightline.tasks.crossview import Outcome
 from sightline.tasks.pictures import Studio
 from sightline.taskset.leaks import registered_as_held_out
+from sightline.taskset.recordings import Recording
 from sightline.taskset.registry import Sighting
 from sightline.taskset.store import StoredMask
 from sightline.taskset.units import Options, Unit, open_units
@@ -36,7 +37,8 @@ PARTS = ("masks", "ledger", "sources")
 
 
 class ShardJob(Record):
-    """Everything a worker needs, as plain values. `dropped_leaks` is a registry whose held-out recordings are left out."""
+    """Everything a worker needs, as plain values. `dropped_leaks` is a registry whose held-out recordings are left out; `only`
+    names the clips that are built, none: all."""
 
     reader: str
     root: str
@@ -45,6 +47,7 @@ class ShardJob(Record):
     options: Options
     staging: str
     dropped_leaks: str | None = None
+    only: tuple[str, ...] = ()
 
 
 class ShardDone(Record):
@@ -61,7 +64,7 @@ class ShardBuilder:
     def __init__(self, job: ShardJob) -> None:
         self.job = job
         self.staging = Path(job.staging)
-        self.units = open_units(job.reader, Path(job.root), job.split, job.options)
+        self.units = open_units(job.reader, Path(job.root), job.split, job.options, only=job.only)
         self._held_out = registered_as_held_out(Path(job.dropped_leaks)) if job.dropped_leaks else None
 
     def build(self, shard: int, first: int, last: int) -> ShardDone:
@@ -116,6 +119,7 @@ class TaskWriter:
         self.encoder = msgspec.json.Encoder()
         self.seen_masks: set[str] = set()
         self.seen_media: set[str] = set()
+        self.seen_recordings: set[Recording] = set()
 
     def __enter__(self) -> "TaskWriter":
         return self
@@ -144,7 +148,8 @@ class TaskWriter:
             else:
                 self.keep(outcome, unit.masks, unit.studio)
                 count += 1
-        if count and unit.recording is not None:
+        if count and unit.recording is not None and unit.recording not in self.seen_recordings:
+            self.seen_recordings.add(unit.recording)  # many questions are about one scan
             self._line("sources", unit.recording)
         return count
 

@@ -3,13 +3,15 @@
 The build knows nothing of what lies behind a unit; `open_units` is the one place that does.
 """
 
+import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS
-from sightline.errors import unknown_name
+from sightline.datasets import CLIP_READERS, QA_READERS, QUESTION_READERS, READERS, QaReader
+from sightline.datasets.scans import SCAN_READERS
+from sightline.errors import InputError, unknown_name
 from sightline.geometry.masks import mask_id
 from sightline.tasks import CLIP_TASKS, TASKS, VARIANTS
 from sightline.tasks.clips import SeenClip
@@ -18,12 +20,16 @@ from sightline.tasks.footage import ClipOptions
 from sightline.tasks.pictures import Studio
 from sightline.tasks.questions import QuestionOptions, Source, pose
 from sightline.tasks.seen import SeenScene, see_scene
-from sightline.taskset.recordings import Recording, see_recording
-from sightline.types import Inquiry, LedgerEntry, MaskRle, Scene
+from sightline.tasks.spatial.options import SpatialOptions
+from sightline.tasks.spatial_qa import QaOptions, QaSource, check_media, pose_qa
+from sightline.taskset.recordings import Recording, see_recording, see_scene_recording
+from sightline.taskset.scan_units import Scans
+from sightline.types import Inquiry, LedgerEntry, MaskRle, Scene, SpatialInquiry
 
 SCENES_KEPT = 64
+STUDIOS_KEPT = 4
 
-Options = CrossViewOptions | ClipOptions | QuestionOptions
+Options = CrossViewOptions | ClipOptions | QuestionOptions | QaOptions | SpatialOptions
 """The options of each family of tasks; a record with `seed`, as every recipe has."""
 
 
@@ -80,15 +86,22 @@ def list_splits(reader: str, root: Path) -> list[str]:
         return CLIP_READERS[reader][0]().splits(root)
     if reader in QUESTION_READERS:
         return QUESTION_READERS[reader][0]().splits(root)
-    raise unknown_name("reader", reader, [*READERS, *CLIP_READERS, *QUESTION_READERS])
+    if reader in QA_READERS:
+        return QA_READERS[reader][0]().splits(root)
+    if reader in SCAN_READERS:
+        return []  # a folder of scans is one split, of the name that a build gives it
+    raise unknown_name("reader", reader, [*READERS, *CLIP_READERS, *QUESTION_READERS, *QA_READERS, *SCAN_READERS])
 
 
-def open_units(reader: str, root: Path, split: str, options: Options) -> Units:
-    """Open one split for building.
+def open_units(reader: str, root: Path, split: str, options: Options, *, only: Collection[str] = ()) -> Units:
+    """Open one split for building; of clips the ones named in `only`, if any are.
 
     Raises:
-        InputError: no reader has this name, `root` is not of its layout, or the options are of another family of tasks.
+        InputError: no reader has this name, `root` is not of its layout, the options are of another family of tasks, or no clip has
+            a name in `only`.
     """
+    if only and not isinstance(options, ClipOptions):
+        raise InputError(f"only {', '.join(only)}: single clips can be chosen; {reader} has none. Leave it out.")
     match options:
         case CrossViewOptions():
             _check_name("reader of scenes", reader, READERS)
@@ -96,9 +109,14 @@ def open_units(reader: str, root: Path, split: str, options: Options) -> Units:
         case QuestionOptions():
             _check_name("reader of questions", reader, QUESTION_READERS)
             return _Questions(reader, root, split, options)
+        case QaOptions():
+            _check_name("reader of spatial QA", reader, QA_READERS)
+            return _SpatialQa(reader, root, split, options)
+        case SpatialOptions():
+            return Scans(reader, root, split, options)
         case ClipOptions():
             _check_name("reader of clips", reader, CLIP_READERS)
-            return _Clips(reader, root, split, options)
+            return _Clips(reader, root, split, options, only)
 
 
 def _check_name(what: str, reader: str, readers: Collection[str]) -> None:
@@ -155,21 +173,27 @@ class _SceneUnit:
 
 
 class _Clips:
-    """Clips of a video or referring reader."""
+    """Clips of a video or referring reader, all or those of some names."""
 
-    def __init__(self, reader: str, root: Path, split: str, options: ClipOptions) -> None:
+    def __init__(self, reader: str, root: Path, split: str, options: ClipOptions, only: Collection[str]) -> None:
         self._name = reader
         self._reader = CLIP_READERS[reader][0]()(root, split)
         self._options = options
+        names = self._reader.clip_ids()
+        for name in only:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=3) or names[:3]
+                raise InputError(f"{root}, split {split!r}: no clip {name!r} among its {len(names):,}; it has {', '.join(near)}.")
+        self._chosen = [(index, name) for index, name in enumerate(names) if not only or name in only]
 
     def __len__(self) -> int:
-        return len(self._reader)
+        return len(self._chosen)
 
     def __getitem__(self, index: int) -> "_ClipUnit":
-        return _ClipUnit(SeenClip(self._reader[index], self._reader.root), self._options, reader=self._name)
+        return _ClipUnit(SeenClip(self._reader[self._chosen[index][0]], self._reader.root), self._options, reader=self._name)
 
     def ids(self) -> list[str]:
-        return self._reader.clip_ids()
+        return [name for _, name in self._chosen]
 
     def sources(self) -> list[Path]:
         return self._reader.sources()
@@ -221,6 +245,61 @@ class _QuestionUnit:
         ]
         self.ledger = [outcome for outcome in outcomes if isinstance(outcome, LedgerEntry)]
         self._examples = [outcome for outcome in outcomes if not isinstance(outcome, LedgerEntry)]
+
+    def outcomes(self, task: str) -> Iterator[Outcome]:
+        return (example for example in self._examples if example.question.task == task)
+
+
+class _SpatialQa:
+    """Rows of a file of spatial QA. The studio is kept while the rows show the same media: frames of one video are encoded once."""
+
+    def __init__(self, reader: str, root: Path, split: str, options: QaOptions) -> None:
+        self._reader_name, self._root, self._split = reader, root, split
+        self._options = options
+        self._studio = lru_cache(maxsize=STUDIOS_KEPT)(self._new_studio)
+
+    @cached_property
+    def _reader(self) -> QaReader:
+        """Opened when it is needed: a root may hold large files that are not asked for."""
+        return QA_READERS[self._reader_name][0]()(self._root, self._split)
+
+    @cached_property
+    def _source(self) -> QaSource:
+        return QaSource(reader=self._reader_name, split=self._split, role=self._reader.role)
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def __getitem__(self, index: int) -> "_SpatialQaUnit":
+        found = self._reader[index]
+        media = tuple(medium.path for each in found if isinstance(each, SpatialInquiry) for medium in each.media)
+        return _SpatialQaUnit(found, self._studio(media), self._source, self._options)
+
+    def ids(self) -> list[str]:
+        return []  # the scenes are read from the rows; the check of recordings compares them
+
+    def sources(self) -> list[Path]:
+        if self._options.missing_media == "error" and len(self):  # before anything is staged that could not go on otherwise
+            check_media([each for each in self._reader[0] if isinstance(each, SpatialInquiry)], self._source, self._root)
+        return self._reader.sources()
+
+    def _new_studio(self, _media: tuple[str, ...]) -> Studio:
+        return Studio(self._root)
+
+
+class _SpatialQaUnit:
+    def __init__(self, found: Sequence[SpatialInquiry | LedgerEntry], studio: Studio, source: QaSource, options: QaOptions) -> None:
+        self.studio = studio
+        self.masks: dict[str, MaskRle] = {}
+        outcomes = [
+            outcome
+            for entry in found
+            for outcome in ([entry] if isinstance(entry, LedgerEntry) else pose_qa(entry, source, studio, options))
+        ]
+        self.ledger = [outcome for outcome in outcomes if isinstance(outcome, LedgerEntry)]
+        self._examples = [outcome for outcome in outcomes if not isinstance(outcome, LedgerEntry)]
+        scene = next((each for each in found if isinstance(each, SpatialInquiry) and each.dataset), None)
+        self.recording = see_scene_recording(scene.dataset, scene.scene_id) if scene else None
 
     def outcomes(self, task: str) -> Iterator[Outcome]:
         return (example for example in self._examples if example.question.task == task)

@@ -115,7 +115,8 @@ def open_run(
 
 
 def sweep_folders(settings: RunSettings, sweep: Sequence[Sequence[str]]) -> list[str]:
-    """A folder for each combination of a sweep: `<root>/<date>/<time>/0_lr=1e-3`, ...; to be given as `run.dir=...`.
+    """A folder for each combination of a sweep: `<root>/<date>/<time>/0_lr-1e-3`, ...; to be given as `run.dir=...`, so
+    that no sign in them means anything in an override.
 
     Run each combination in a process of its own: where a run uses several devices, Lightning starts the command anew for each.
     """
@@ -124,7 +125,7 @@ def sweep_folders(settings: RunSettings, sweep: Sequence[Sequence[str]]) -> list
     for number, overrides in enumerate(sweep):
         varying = [each for place, each in enumerate(overrides) if len({other[place] for other in sweep}) > 1]
         words = ",".join(each.rpartition(".")[2] if "." in each.partition("=")[0] else each for each in varying)
-        names.append(str(top / f"{number}_{re.sub(r'[^A-Za-z0-9=,.+-]+', '_', words)[:80]}".rstrip("_")))
+        names.append(str(top / f"{number}_{re.sub(r'[^A-Za-z0-9.+-]+', '_', words.replace('=', '-'))[:80]}".rstrip("_")))
     return names
 
 

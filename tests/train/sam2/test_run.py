@@ -15,11 +15,14 @@ for package in ("transformers", "hydra", "lightning"):
 from transformers import Sam2VideoModel  # noqa: E402
 
 from sightline.errors import InputError  # noqa: E402
+from sightline.files import read_json  # noqa: E402
 from sightline.models.sam2.clip import ClipModel  # noqa: E402
 from sightline.models.sam2.names import from_original  # noqa: E402
 from sightline.models.sam2.weights import read_original  # noqa: E402
-from sightline.train.sam2 import publish  # noqa: E402
-from sightline.train.sam2.run import Ledger, train_sam2  # noqa: E402
+from sightline.train.ledger import Ledger  # noqa: E402
+from sightline.train.sam2 import evaluation, memory, publish  # noqa: E402
+from sightline.train.sam2.memory import Preflight  # noqa: E402
+from sightline.train.sam2.run import train_sam2  # noqa: E402
 from sightline.types import LedgerEntry  # noqa: E402
 from tests.train.sam2.small import composed  # noqa: E402
 
@@ -85,19 +88,53 @@ def test_a_full_disk_while_the_weights_are_written_leaves_nothing_half_and_the_c
     assert (trained.weights / "sam2.pt").is_file()
 
 
-def test_no_memory_in_the_middle_of_a_training_names_the_clip(tmp_path, monkeypatch):
+def fails_from(call: int, monkeypatch) -> None:
+    """The network has no memory left from its `call`-th clip on."""
     forward, calls = ClipModel.forward, []
 
     def short_of_memory(self, *args, **kwargs):
         calls.append(1)
-        if len(calls) > 1:
+        if len(calls) >= call:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return forward(self, *args, **kwargs)
 
     monkeypatch.setattr(ClipModel, "forward", short_of_memory)
-    with pytest.raises(InputError, match=r"out of memory: clip '.*3 object\(s\) in 3 frames of 2 clip\(s\) at 64 px"):
+
+
+def test_no_memory_in_the_middle_of_a_training_names_the_clip_and_what_fitted_before(tmp_path, monkeypatch):
+    fails_from(2, monkeypatch)
+    with pytest.raises(InputError, match=r"out of memory: clip '.*3 object\(s\) in 3 frames of 2 clip\(s\) at 64 px") as caught:
         train_sam2(composed(tmp_path, "preflight=false"), quiet=True)
     assert (tmp_path / "run/checkpoints/step-00000001/state.pt").is_file()
+    assert "The largest batch that went through before had 2 object(s) in 3 frames of 2 clip(s)." in str(caught.value)
+
+
+def test_no_memory_after_going_on_tells_what_the_preflight_of_the_first_start_measured(tmp_path, monkeypatch):
+    train_sam2(composed(tmp_path, "trainer.max_steps=1"), quiet=True)
+    fails_from(1, monkeypatch)
+    monkeypatch.setattr(memory, "CONTAINER_LIMIT", tmp_path / "memory.max")
+    found = read_json(tmp_path / "run/preflight.json", Preflight)
+    (tmp_path / "memory.max").write_text(str(int((found.weights + 0.6 * (found.needed - found.weights)) / 0.9)))
+    with pytest.raises(InputError, match=r"2 clip\(s\) at 64 px\. It keeps .* GiB\. By this, .*1 clips or 32 px would fit"):
+        train_sam2(composed(tmp_path, "resume=last"), quiet=True)
+
+
+def test_no_memory_while_it_is_evaluated_names_the_held_out_video(tmp_path, monkeypatch):
+    def short_of_memory(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(evaluation, "propagate", short_of_memory)
+    data = (f"data.val_path={tmp_path / 'videos.json'}", "evaluation.every=1", "preflight=false")
+    with pytest.raises(InputError, match=r"out of memory: held-out video 'left', 2 object\(s\) followed together at 64 px"):
+        train_sam2(composed(tmp_path, *data), quiet=True)
+
+
+def test_without_held_out_videos_the_log_says_that_nothing_is_evaluated(tmp_path):
+    trained = train_sam2(composed(tmp_path, "preflight=false", "evaluation.every=1"), quiet=True)
+    log = (trained.run / "train.log").read_text()
+    assert log.count("no data.val_path: nothing is evaluated (evaluation.every=1); the weights of the last step are kept") == 1
+    assert (trained.metrics, trained.kept_step) == ({}, 2)
+    assert trained.weights is not None
 
 
 def twice(content) -> None:

@@ -24,6 +24,11 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     return [list(combination) for combination in itertools.product(*choices)]
 
 
+def hydra_text(text: str) -> str:
+    """A text as the value of an override, whatever signs are in it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def swept(overrides: Sequence[str]) -> list[str]:
     """The keys that have more than one value."""
     return [override.partition("=")[0] for override in overrides if len(_choices(override)) > 1]

@@ -4,28 +4,29 @@ The frame of the prompt and the last frame are left out, as DAVIS does, and so a
 Beside each object stands what copying the mask of its first frame to all others would have scored.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everyone calls it
 from jaxtyping import Bool
 from torch import Tensor
 
+from sightline.errors import InputError
 from sightline.evaluate.video.packed import PackedMask, pack_mask
 from sightline.evaluate.video.region_boundary import score_frames
+from sightline.evaluate.vos.table import to_csv
 from sightline.files import inside
 from sightline.geometry.boxes import mask_to_box
 from sightline.geometry.masks import decode_mask
+from sightline.models.baselines import deepest_pixel
 from sightline.models.sam2.clip import ClipModel
 from sightline.models.sam2.prompts import BOTTOM_RIGHT, POSITIVE, TOP_LEFT
 from sightline.models.sam2.propagate import ObjectPrompt, propagate
 from sightline.models.sam2.track import PictureFrames, ready_mask
 from sightline.tasks.clips import SeenClip, SeenTrack
+from sightline.train.sam2.memory import is_out_of_memory
 from sightline.train.sam2.settings import PromptOnFirst, ValidationSettings
 from sightline.train.sam2.videos import Videos
 
@@ -58,14 +59,23 @@ def score_videos(model: ClipModel, videos: Videos, settings: ValidationSettings)
     An object that is seen in one frame alone, or only in the last, has nothing to score and is left out.
 
     Raises:
-        FileNotFoundError, InputError: a picture or mask cannot be used; the message names it.
+        FileNotFoundError, InputError: a picture or mask cannot be used, or a video does not fit into memory; the message names it.
     """
     count = len(videos) if settings.num_videos == 0 else min(settings.num_videos, len(videos))
     training = model.training
     model.eval()
     try:
         for video in range(count):
-            yield from _score_video(model, videos, video, settings)
+            try:
+                yield from _score_video(model, videos, video, settings)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise InputError(
+                    f"out of memory: held-out video {videos.name(video)!r}, {len(videos.clip(video).tracks)} object(s) followed "
+                    f"together at {model.image_size} px. Leave it out (data.val_only), or take fewer pixels (model.image_size). "
+                    "Checkpoints so far are intact."
+                ) from error
     finally:
         model.train(training)
 
@@ -85,14 +95,12 @@ def means(scores: Sequence[VideoScore]) -> dict[str, float]:
 
 def table(scores: Sequence[VideoScore]) -> bytes:
     """CSV, one object a line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("clip", "object", "J&F", "J", "F", "copied_J", "copied_F", "num_frames"))
+    rows: list[tuple[object, ...]] = [("clip", "object", "J&F", "J", "F", "copied_J", "copied_F", "num_frames")]
     for each in scores:
         both = (each.region + each.boundary) / 2
         numbers = (both, each.region, each.boundary, each.copied_region, each.copied_boundary)
-        writer.writerow((each.clip_id, each.object_id, *(f"{number:.6f}" for number in numbers), each.num_frames))
-    return text.getvalue().encode()
+        rows.append((each.clip_id, each.object_id, *(f"{number:.6f}" for number in numbers), each.num_frames))
+    return to_csv(rows)
 
 
 def _score_video(model: ClipModel, videos: Videos, video: int, settings: ValidationSettings) -> Iterator[VideoScore]:
@@ -158,8 +166,7 @@ def _prompt(name: str, mask: Bool[np.ndarray, "h w"], frame: int, *, image_size:
         assert box is not None, "the frame shows the object"
         corners, labels = np.array(box, np.float64).reshape(2, 2), [TOP_LEFT, BOTTOM_RIGHT]
     else:
-        depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-        row, column = np.unravel_index(depth.argmax(), depth.shape)
+        row, column, _ = deepest_pixel(mask)
         corners, labels = np.array([[column + 0.5, row + 0.5]]), [POSITIVE]
     height, width = mask.shape
     coords = torch.from_numpy(corners * image_size / (width, height) - 0.5).float()

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from loguru import logger
 from torch import Tensor, nn
 
 from sightline.models.sam2.clip import ClipModel
@@ -19,6 +20,7 @@ from sightline.models.sam2.losses import clip_loss
 from sightline.train.sam2.building import build_model
 from sightline.train.sam2.evaluation import VideoScore, means, score_videos
 from sightline.train.sam2.loading import Loaded, load_steps
+from sightline.train.sam2.memory import Extent
 from sightline.train.sam2.options import WindowOptions
 from sightline.train.sam2.prompting import BatchPrompts
 from sightline.train.sam2.settings import Sam2Settings
@@ -59,6 +61,7 @@ class Sam2Training:
         self.held_out = None if source is None else Videos([source])
         self.clips = ClipModel(build_model(settings.model, seed=settings.seed))
         self.current: Loaded | None = None
+        self.passed: Extent | None = None
 
     @property
     def module(self) -> nn.Module:
@@ -72,6 +75,11 @@ class Sam2Training:
     def batches(self, numbers: range, processes: Processes) -> Iterator[Loaded]:
         """This process's clips of each batch."""
         data = self.settings.data
+        if self.held_out is None and self.settings.evaluation.every:  # said here, where it goes to the run's own log
+            logger.info(
+                "no data.val_path: nothing is evaluated (evaluation.every={}); the weights of the last step are kept",
+                self.settings.evaluation.every,
+            )
         rows = rows_of(processes.rank, num_processes=processes.count, batch_size=data.batch_size)
         loaded = load_steps(
             self.plan,
@@ -103,7 +111,7 @@ class Sam2Training:
 
     def losses(self, batch: Loaded, number: int) -> Mapping[str, Tensor]:
         """The weighted terms: mask, dice, iou, presence."""
-        self.current = batch
+        self._begin(batch)
         weights = self.settings.losses
         share, allowed = self._among_processes(batch)
         if batch.batch is None:
@@ -128,10 +136,18 @@ class Sam2Training:
     def evaluate(self, step: int) -> Mapping[str, float]:
         """J&F, J and F of the held-out videos, each the mean over all objects."""
         assert self.held_out is not None, "settings refuse an evaluation without data.val_path"
+        self._begin(None)
         scores = list(score_videos(self.clips, self.held_out, self.settings.validation))
         if self.on_scores is not None:
             self.on_scores(step, scores)
         return means(scores)
+
+    def _begin(self, batch: Loaded | None) -> None:
+        """Remember what is worked on, for messages; what was before it went through, its backward pass too."""
+        if self.current is not None and self.current.batch is not None:
+            done = Extent.of(self.current.batch)
+            self.passed = done if self.passed is None else max(self.passed, done, key=lambda extent: extent.order)
+        self.current = batch
 
     def _among_processes(self, batch: Loaded) -> tuple[float, list[int]]:
         """How much this process's mean over its objects counts, and the frames in which every object of every process is known.

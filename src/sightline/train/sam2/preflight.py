@@ -3,74 +3,25 @@
 The largest batch is `batch_size` clips of `num_frames` frames, each with as many objects as a clip may have and a video has. It is
 prompted in the way that takes most: by points, with every correction click. What the backward pass keeps is measured tensor by
 tensor, each memory once, also where there is no GPU; first the encoder's part, which grows with frames, then the rest, which grows
-with objects times frames. From these two follows what would fit where a clip does not.
+with objects times frames. From these two follows what would fit where a clip does not (`memory`).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sightline.errors import InputError
 from sightline.models.sam2.clip import ClipModel
 from sightline.models.sam2.losses import clip_loss
 from sightline.models.sam2.simulate import PromptRecipe, Simulated
 from sightline.train.sam2.batches import Batch, join, load
+from sightline.train.sam2.memory import Activations, Preflight, available_memory, is_out_of_memory, out_of_memory
 from sightline.train.sam2.settings import Sam2Settings
 from sightline.train.sam2.windows import WindowPlan
-
-GIB = 2**30
-CPU_MESSAGES = ("can't allocate memory", "not enough memory", "DefaultCPUAllocator")
-
-
-@dataclass(frozen=True)
-class Activations:
-    """Bytes kept for the backward pass: of one picture in the encoder, of one object in one frame behind it."""
-
-    per_frame: float
-    per_object_frame: float
-
-    def of(self, *, clips: int, frames: int, objects: int) -> float:
-        """Bytes of a batch; `objects` are those of all its clips."""
-        return self.per_frame * clips * frames + self.per_object_frame * objects * frames
-
-
-@dataclass(frozen=True)
-class Preflight:
-    """What the largest batch takes. Sizes in bytes.
-
-    `weights` holds the parameters, their gradients and the two moments of AdamW. `peak` is what the device had allocated at most,
-    `available` what it has; None where there is no GPU.
-    """
-
-    clip: str
-    clips: int
-    frames: int
-    objects: int
-    image_size: int
-    activations: Activations
-    weights: int
-    peak: int | None = None
-    available: int | None = None
-
-    @property
-    def needed(self) -> float:
-        """Weights and kept activations; what operations need while they run comes on top."""
-        return self.weights + self.activations.of(clips=self.clips, frames=self.frames, objects=self.objects)
-
-    def __str__(self) -> str:
-        kept = self.activations.of(clips=self.clips, frames=self.frames, objects=self.objects)
-        text = (
-            f"preflight: {self.clip}: {self.clips} clip(s), {self.frames} frames, {self.objects} object(s), {self.image_size} px: "
-            f"{self.weights / GIB:.2f} GiB weights and AdamW, {kept / GIB:.2f} GiB kept for the backward pass"
-        )
-        if self.peak is not None and self.available is not None:
-            text += f"; peak {self.peak / GIB:.2f} of {self.available / GIB:.2f} GiB"
-        return text
 
 
 def run_preflight(model: ClipModel, plan: WindowPlan, settings: Sam2Settings, *, device: torch.device) -> Preflight:
@@ -127,48 +78,6 @@ def shrunk(batch: Batch, *, objects: int, frames: int) -> Batch:
     )
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the processor has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(message in str(error) for message in CPU_MESSAGES)
-    )
-
-
-def out_of_memory(batch: Batch, measured: Preflight | None, settings: Sam2Settings) -> InputError:
-    """The error for a batch that does not fit, with what would fit by what was measured."""
-    frames, clips = batch.images.shape[:2]
-    objects, size = len(batch.names), batch.images.shape[-1]
-    text = (
-        f"out of memory: {', '.join(str(window) for window in batch.windows[:3])}: {objects} object(s) in {frames} frames of "
-        f"{clips} clip(s) at {size} px."
-    )
-    if measured is not None:
-        text += f" It keeps about {measured.activations.of(clips=clips, frames=frames, objects=objects) / GIB:.2f} GiB"
-        text += f" beside {measured.weights / GIB:.2f} GiB of weights and AdamW"
-        text += (
-            "."
-            if measured.available is None
-            else f", of {measured.available / GIB:.2f} GiB. {_fits(measured, clips, frames, objects)}"
-        )
-    remedies = ["fewer objects (data.clips.max_objects)", "fewer frames (data.clips.num_frames)", "fewer pixels (model.image_size)"]
-    if not settings.model.checkpoint_blocks:
-        remedies.insert(0, "model.checkpoint_blocks=true")
-    return InputError(f"{text} Take {', '.join(remedies)}. Checkpoints so far are intact.")
-
-
-def _fits(measured: Preflight, clips: int, frames: int, objects: int) -> str:
-    """What would fit, a tenth left free for what operations need while they run."""
-    assert measured.available is not None
-    room = 0.9 * measured.available - measured.weights
-    kept = measured.activations
-    fewer = int((room - kept.per_frame * clips * frames) // (kept.per_object_frame * frames))
-    shorter = int(room // kept.of(clips=clips, frames=1, objects=objects))
-    smaller = int((room / kept.of(clips=clips, frames=frames, objects=objects)) ** 0.5 * measured.image_size) // 32 * 32
-    choices = [(fewer, "objects"), (shorter, "frames"), (smaller, "px")]
-    told = [f"{number} {what}" for number, what in choices if number >= 1]
-    return f"By this, {' or '.join(told)} would fit." if told else "No smaller clip of this kind would fit."
-
-
 def _measured(model: ClipModel, batch: Batch, settings: Sam2Settings, device: torch.device) -> Preflight:
     on_device = batch.to(device)
     frames, clips = batch.images.shape[:2]
@@ -194,7 +103,7 @@ def _measured(model: ClipModel, batch: Batch, settings: Sam2Settings, device: to
         activations=Activations(per_frame, behind / (frames * len(batch.names))),
         weights=weights + 3 * trained,
         peak=torch.cuda.max_memory_allocated(device) + 2 * trained if device.type == "cuda" else None,
-        available=torch.cuda.mem_get_info(device)[1] if device.type == "cuda" else None,
+        available=available_memory(device),
     )
 
 

@@ -10,28 +10,29 @@ RUN/weights/step-00000500/                the weights of the best step, or of th
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import msgspec
 import torch
 
 from sightline.errors import InputError
-from sightline.files import write_json, write_whole
+from sightline.files import read_json, write_json, write_whole
 from sightline.train.checkpoints import Checkpoint
 from sightline.train.config.compose import Composed
 from sightline.train.config.typed import typed
 from sightline.train.folder import RunFolder, is_first_process, open_run
+from sightline.train.ledger import Ledger
 from sightline.train.loop import Outcome, train
 from sightline.train.sam2.evaluation import table
+from sightline.train.sam2.memory import Preflight, available_memory, is_out_of_memory, out_of_memory
 from sightline.train.sam2.module import Sam2Training
-from sightline.train.sam2.preflight import is_out_of_memory, out_of_memory, run_preflight
+from sightline.train.sam2.preflight import run_preflight
 from sightline.train.sam2.publish import publish_weights
 from sightline.train.sam2.settings import Sam2Settings
 from sightline.train.sam2.videos import Videos
-from sightline.types import LedgerEntry
 
 Report = Callable[[str], None]
+PREFLIGHT = "preflight.json"
 
 
 @dataclass(frozen=True)
@@ -68,37 +69,16 @@ def train_sam2(composed: Composed, *, quiet: bool = False, report: Report = lamb
         training.on_scores = lambda step, scores: write_whole(_scores_path(run, step), table(scores))
         if settings.preflight and run.start is None and is_first_process():
             found = run_preflight(training.clips, training.plan, settings, device=_device(settings))
-            write_json(run.path / "preflight.json", asdict(found))
+            write_json(run.path / PREFLIGHT, asdict(found))
             report(str(found))
         try:
             outcome = train(training, settings.engine(), run, quiet=quiet)
         except RuntimeError as error:
             if not is_out_of_memory(error) or training.current is None or training.current.batch is None:
                 raise
-            raise out_of_memory(training.current.batch, None, settings) from error
+            measured = _measured_before(run, _device(settings))
+            raise out_of_memory(training.current.batch, measured, settings, passed=training.passed) from error
         return _finish(training, settings, run, outcome)
-
-
-class Ledger:
-    """Clips that were left out, one a line, each once however often the run goes on. Processes may write side by side."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._known: set[bytes] | None = None
-
-    def add(self, entry: LedgerEntry) -> None:
-        """Note an entry, unless it stands there already."""
-        if self._known is None:
-            self._known = set(self.path.read_bytes().splitlines()) if self.path.exists() else set()
-        line = msgspec.json.encode(entry)
-        if line in self._known:
-            return
-        self._known.add(line)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, line + b"\n")
-        finally:
-            os.close(descriptor)
 
 
 def fingerprint(path: Path, videos: Videos) -> str:
@@ -124,6 +104,12 @@ def _finish(training: Sam2Training, settings: Sam2Settings, run: RunFolder, outc
     scores = _scores_path(run, kept.step)
     metrics = kept.record.metrics or outcome.metrics
     return Trained(run.path, outcome, kept.step, dict(metrics), folder, scores if scores.exists() else None)
+
+
+def _measured_before(run: RunFolder, device: torch.device) -> Preflight | None:
+    """What the preflight of this run found, now or before it went on, with the memory that there is here."""
+    path = run.path / PREFLIGHT
+    return replace(read_json(path, Preflight), available=available_memory(device)) if path.is_file() else None
 
 
 def _scores_path(run: RunFolder, step: int) -> Path:

@@ -95,7 +95,7 @@ class DataSettings:
 
     Args:
         train_path, val_path: a COCO-style video JSON, or the root of a data set with its format and split. No `val_path`: nothing
-            is evaluated.
+            is evaluated whatever `evaluation.every` says; the log and the end of the run say so.
         train_only, val_only: names of videos, where not all are used.
         instances: "track", or "category" for a CocoVID file whose annotations do not number their objects.
         clips: `clips.image_size` is the model's.
