@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _calls(folder: Path, where: str) -> int:
-    counter = _Counter(where, lambda _: None)
+    counter = CallCounter(where, lambda _: None)
     sys.setprofile(counter)
     run_line(folder, SETTINGS, resume="last")
     sys.setprofile(None)
@@ -61,13 +61,18 @@ def _forked(folder: Path, where: str, at: int) -> int:
     child = os.fork()
     if child == 0:
         if at:
-            sys.setprofile(_Counter(where, lambda count: os.kill(os.getpid(), signal.SIGKILL) if count == at else None))
+            sys.setprofile(kill_at(where, at))
         run_line(folder, SETTINGS, resume="last")
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-class _Counter:
+def kill_at(where: str, at: int) -> "CallCounter":
+    """A profiler that ends this process, without a chance to clean up, at call number `at`."""
+    return CallCounter(where, lambda count: os.kill(os.getpid(), signal.SIGKILL) if count == at else None)
+
+
+class CallCounter:
     """Counts calls, of everything or of what happens while a checkpoint is published."""
 
     def __init__(self, where: str, then: Callable[[int], None]) -> None:

@@ -25,19 +25,21 @@ SHOWN_PROBLEMS = 20
 @app.command()
 def datasets(*, json: Json = False) -> None:
     """The readers: their names and the layouts they expect."""
-    from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.datasets import CLIP_READERS, QA_READERS, QUESTION_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
     from sightline.datasets.scans import SCAN_READERS  # noqa: PLC0415
 
     scenes = [(name, layout) for table in (READERS, QUESTION_READERS) for name, (_, layout) in table.items()]
     clips = [(name, layout) for table in (CLIP_READERS, REMOVAL_READERS) for name, (_, layout) in table.items()]
     scans = [(name, layout) for name, (_, layout) in SCAN_READERS.items()]
+    answered = [(name, layout) for name, (_, layout) in QA_READERS.items()]
 
     def text() -> None:
         print_table("Readers: sightline build", ("reader", "layout below the root"), scenes)
+        print_table("Spatial QA: sightline build qa --data", ("data", "layout below the root"), answered)
         print_table("Clips and removals: sightline prepare x3 --data", ("data", "layout below the root"), clips)
         print_table("Scans: sightline prepare scan --data", ("data", "layout below the root"), scans)
 
-    emit(dict([*scenes, *clips, *scans]), as_json=json, text=text)
+    emit(dict([*scenes, *answered, *clips, *scans]), as_json=json, text=text)
 
 
 @app.command("check-data")

@@ -18,7 +18,7 @@ Dataset = Annotated[str | None, typer.Option("--data", help="A data set: of --ro
 
 
 @leaks_app.command("add")
-def add(
+def add(  # noqa: PLR0913 - one parameter an option
     registry: Registry,
     tasksets: Annotated[list[Path] | None, typer.Argument(metavar="[TASKSET]...", help="Task sets made of clips.")] = None,
     *,
@@ -26,6 +26,7 @@ def add(
     root: Annotated[Path | None, typer.Option(help="A data set on disk: the recordings of its --split.")] = None,
     ids: Annotated[Path | None, typer.Option(help="A text file with one id a line, for data that is not at hand.")] = None,
     split: Annotated[str | None, typer.Option(help="The split of --root or --ids.")] = None,
+    listed: Annotated[bool, typer.Option("--listed", help="The scenes that Sightline knows to be tested on.")] = False,
     json: Json = False,
 ) -> None:
     """Enter recordings: those of task sets, of a split of a data set (--data, --root, --split), or of a list (--data, --ids,
@@ -39,8 +40,12 @@ def add(
             raise InputError("--root and --ids need --data and --split: whose recordings they are, and of which split.")
         found += sightings_of_data(data, root, split) if root is not None else ()
         found += sightings_of_list(ids, dataset=data, split=split) if ids is not None else ()
+    if listed:
+        from sightline.taskset.scene_lists import listed_sightings  # noqa: PLC0415
+
+        found += listed_sightings()
     if not found:
-        raise InputError("no recording to enter. Give task sets made of clips, or --data, --split and --root or --ids.")
+        raise InputError("no recording to enter. Give task sets made of clips, --data, --split and --root or --ids, or --listed.")
     new = add_to_registry(registry, found)
     unhashed = sum(sighting.first_frame is None for sighting in found)
 

@@ -25,6 +25,21 @@ class Protocol(enum.StrEnum):
     ref_youtube_vos_original = "ref-youtube-vos-original"
     ref_davis17_original = "ref-davis17-original"
     revos_original = "revos-original"
+    qa = "qa"
+    vsi_official = "vsi-official"
+    vsi_lmms_eval = "vsi-lmms-eval"
+    vsi_vlmevalkit = "vsi-vlmevalkit"
+    vsi_spatial_mllm = "vsi-spatial-mllm"
+    vsi_debiased = "vsi-debiased"
+    mindcube = "mindcube"
+    mindcube_lmms_eval = "mindcube-lmms-eval"
+    mindcube_vlmevalkit = "mindcube-vlmevalkit"
+    viewspatial = "viewspatial"
+    viewspatial_vlmevalkit = "viewspatial-vlmevalkit"
+    scanqa = "scanqa"
+    scanqa_leo = "scanqa-leo"
+    scanqa_llava3d = "scanqa-llava3d"
+    sqa3d = "sqa3d"
 
 
 REFERRING = (
@@ -36,15 +51,22 @@ REFERRING = (
     Protocol.revos_original,
 )
 
+ALL_OF_QA = Protocol.qa
+"""Every rule that fits the questions."""
+
 
 def score_by_others(
     run: Path, summary: "Summary", protocol: Protocol, *, taskset: Path | None, by: Sequence[str], json: bool
 ) -> None:
     """Score a run by the definitions of `protocol` too, which is not ours, and set both side by side."""
+    from sightline.evaluate.protocols.qa import RULES as QA_RULES  # noqa: PLC0415
+
     if protocol is Protocol.x3_original:
         _score_x3(run, summary, taskset=taskset, by=by, json=json)
     elif protocol in REFERRING:
         _score_referring(run, summary, protocol.value, taskset=taskset, by=by, json=json)
+    elif protocol is ALL_OF_QA or protocol.value in QA_RULES:
+        _score_qa(run, summary, () if protocol is ALL_OF_QA else (protocol.value,), taskset=taskset, by=by, json=json)
     else:
         _score_published(run, summary, protocol.value, taskset=taskset, by=by, json=json)
 
@@ -80,6 +102,30 @@ def _score_referring(run: Path, summary: "Summary", protocol: str, *, taskset: P
     value = {"summary": plain(summary), protocol: plain(original)}
     lines, written = compare_referring(summary, original), run / summary_file(protocol)
     emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
+
+
+def _score_qa(
+    run: Path, summary: "Summary", protocols: tuple[str, ...], *, taskset: Path | None, by: Sequence[str], json: bool
+) -> None:
+    """Score by the rules of spatial QA too, one column each."""
+    from sightline.evaluate.protocols.qa.runs import summarise_qa, table_rows  # noqa: PLC0415
+
+    found = summarise_qa(run, protocols, taskset=taskset, partial=summary.num_missing > 0)
+
+    def text() -> None:
+        if by:
+            print_summaries([summary], by=by)
+        title = f"{summary.run.model} on {summary.run.taskset_name}, %"
+        print_table(title, ("metric", *(each.protocol for each in found)), table_rows(found))
+        for each in found:
+            for reason in dict.fromkeys(each.not_run.values()):
+                names = ", ".join(name for name, why in each.not_run.items() if why == reason)
+                print(f"{each.protocol}: not run: {names}: {reason}.")
+        fewest, most = found[0].num_frames if found else (0, 0)
+        frames = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        print(f"In brackets: the denominator. Pictures a question: {frames}. Prompts {found[0].prompts if found else '–'}.")
+
+    emit({"summary": plain(summary)} | {each.protocol: plain(each) for each in found}, as_json=json, text=text)
 
 
 def _print_protocols(summary: "Summary", protocol: str, lines: "Sequence[Line]", *, by: Sequence[str], written: Path) -> None:

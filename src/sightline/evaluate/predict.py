@@ -37,12 +37,14 @@ from sightline.types import (
     MaskAnswer,
     MaskTrack,
     NotVisible,
+    Number,
     Points,
     Prediction,
     Question,
     Reading,
     Record,
     Span,
+    TextAnswer,
 )
 
 MAX_ERRORS = 0.01
@@ -159,8 +161,11 @@ def read_geometry(answer: Answer, question: Question) -> Reading:
     match answer:
         case NotVisible():
             return Reading(status="not_visible", answer=answer)
-        case Choice():
+        case Choice() | TextAnswer():
             return Reading(status="ok", answer=answer, num_found=1)
+        case Number(value=value):
+            finite = math.isfinite(value)
+            return Reading(status="ok" if finite else "out_of_range", answer=answer if finite else None, num_found=1)
         case MaskAnswer():
             return _read_mask(answer, question)
         case Points(points=found) | Boxes(boxes=found):

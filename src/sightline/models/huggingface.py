@@ -70,6 +70,18 @@ class HuggingFace:
     def dialect(self) -> Dialect:
         return self._inputs.dialect
 
+    def holding(self, model: Any, *, revision: str) -> "HuggingFace":  # noqa: ANN401 - any of transformers' models
+        """The same with the weights of a `model` in memory, in place of those in the folder; `revision` tells them from others.
+
+        The model's generation settings become those of the options. It is asked where it lies and in the numbers it has.
+        """
+        held = HuggingFace(self.checkpoint, self.options)
+        held._config, held._inputs, held._revision = self._config, self._inputs, revision
+        held._placement = (model.device.type, str(model.dtype).removeprefix("torch."))
+        model.generation_config = held._generation(model.generation_config)
+        held._model = model
+        return held
+
     def describe(self) -> dict[str, Any]:
         """What tells this model's answers from others'. The batch size is not part of it: it changes the speed alone."""
         device, dtype = self._placement

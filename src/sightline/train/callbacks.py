@@ -119,14 +119,18 @@ class BetweenUpdates(Callback):
 
     def _numbers(self, trainer: Trainer, engine: Engine) -> dict[str, float]:
         """Losses are means over all processes."""
-        losses = engine.update.means()
+        losses, measured = engine.update.means(), engine.update.measured()
         if trainer.world_size > 1:
-            summed = torch.tensor(list(losses.values()), dtype=torch.float64, device=_reducing_device(engine))
+            pairs = [number for pair in measured.values() for number in pair]
+            summed = torch.tensor([*losses.values(), *pairs], dtype=torch.float64, device=_reducing_device(engine))
             torch.distributed.all_reduce(summed)
-            losses = dict(zip(losses, (summed / trainer.world_size).tolist(), strict=True))
+            rest = iter(summed[len(losses) :].tolist())
+            measured = dict(zip(measured, zip(rest, rest, strict=True), strict=True))
+            losses = dict(zip(losses, (summed / trainer.world_size).tolist(), strict=False))
         rate = max(group["lr"] for group in trainer.optimizers[0].param_groups)
         own = {"lr": rate, "grad_norm": engine.update.grad_norm, "memory_gb": memory_gb()}
-        return {**losses, **own, **self.rates.read(trainer.world_size)}
+        means = {name: total / count for name, (total, count) in measured.items() if count}
+        return {**losses, **means, **own, **self.rates.read(trainer.world_size)}
 
     def _judge(self, values: dict[str, float]) -> bool:
         """Whether this is the best evaluation so far; without a metric none is."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sightline.errors import InputError
 from sightline.files import write_json
-from sightline.train.schedule import adamw, factor, set_rates
+from sightline.train.schedule import adamw, set_rates, staged_factor
 from sightline.train.seeding import seed_batch
 from sightline.train.settings import EngineSettings
 from sightline.train.trainable import BatchNote, Processes, Trainable
@@ -30,6 +30,12 @@ class Update:
         names = self.losses[0]
         means = {f"loss/{name}": sum(float(each[name]) for each in self.losses) / len(self.losses) for name in names}
         return {"loss": sum(means.values()), **means}
+
+    def measured(self) -> dict[str, tuple[float, float]]:
+        """Sum and count of what the batches measured beside their losses, by name."""
+        names = dict.fromkeys(name for note in self.notes for name in note.measured)
+        pairs = {name: [note.measured[name] for note in self.notes if name in note.measured] for name in names}
+        return {name: (sum(float(pair[0]) for pair in each), sum(pair[1] for pair in each)) for name, each in pairs.items()}
 
     def counts(self) -> dict[str, int]:
         """Units of all batches, by kind."""
@@ -80,7 +86,8 @@ class Engine(LightningModule):
         done, part = divmod(batch_idx, self.settings.trainer.accumulate)
         if part == 0:
             self.update = Update()
-            scale = factor(self.first + done, self.settings.trainer.max_steps, self.settings.schedule)
+            settings = self.settings
+            scale = staged_factor(self.first + done, settings.trainer.max_steps, settings.schedule, settings.stages)
             set_rates(self.trainer.optimizers[0], scale)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401

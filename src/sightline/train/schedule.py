@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from sightline.errors import InputError
-from sightline.train.settings import AdamWSettings, ScheduleSettings
+from sightline.train.settings import AdamWSettings, RateStage, ScheduleSettings
 
 
 def factor(step: int, max_steps: int, schedule: ScheduleSettings) -> float:
@@ -21,6 +21,20 @@ def factor(step: int, max_steps: int, schedule: ScheduleSettings) -> float:
         return 1.0
     place = (step - schedule.warmup_steps) / max(1, max_steps - 1 - schedule.warmup_steps)  # 0..1
     return schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * min(place, 1.0))) / 2
+
+
+def staged_factor(step: int, max_steps: int, schedule: ScheduleSettings, stages: Sequence[RateStage]) -> float:
+    """`factor` in a curriculum: the rate of the step's stage, and where the stage says so a shape that begins with it.
+
+    A step behind the last stage belongs to it.
+    """
+    first = 0
+    for stage in stages:
+        if step < stage.until_step or stage is stages[-1]:
+            own = (step - first, min(stage.until_step, max_steps) - first) if stage.own_shape else (step, max_steps)
+            return stage.rate * factor(*own, schedule)
+        first = stage.until_step
+    return factor(step, max_steps, schedule)
 
 
 def adamw(groups: Sequence[Mapping[str, Any]], settings: AdamWSettings) -> torch.optim.AdamW:

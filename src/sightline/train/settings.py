@@ -132,6 +132,16 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
+class RateStage:
+    """A stretch of the run with a factor `rate` on all learning rates, up to step `until_step` (cumulative). With `own_shape`
+    warm-up and decay begin anew in it; else they go over the whole run."""
+
+    until_step: int
+    rate: float = 1.0
+    own_shape: bool = False
+
+
+@dataclass(frozen=True)
 class EngineSettings:
     """All that `train.loop.train` reads; a kind of training builds it from its own settings."""
 
@@ -143,6 +153,7 @@ class EngineSettings:
     run: RunSettings = field(default_factory=RunSettings)
     logger: LoggerKind = "csv"
     seed: int = 0
+    stages: tuple[RateStage, ...] = ()
 
 
 def _at_least(settings: object, least: int, *names: str) -> None:

@@ -24,10 +24,13 @@ class BatchNote:
     """What is said of a batch: the ids in it, for messages, and how many units of each kind, for rates.
 
     `counts` are of this process, for example {"clips": 2, "frames": 16}: the progress bar and `metrics.csv` show each a second.
+    `measured` are sums with the counts they are divided by, for example {"padding": (96, 1024)}: `metrics.csv` has the mean over
+    the batches of an update and all processes, and none where the count is 0. Every process must give the same names.
     """
 
     ids: Sequence[str]
     counts: Mapping[str, int] = field(default_factory=dict)
+    measured: Mapping[str, tuple[float | Tensor, float]] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -9,9 +9,9 @@ from sightline.demo.rooms import write_rooms
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
-from tests.models.huggingface.conftest import saved
+from tests.models.huggingface.conftest import copy, saved
 
-__all__ = ["saved"]
+__all__ = ["copy", "saved"]
 
 
 @pytest.fixture(scope="session")

@@ -12,13 +12,14 @@ is called by its number. `system` is a system turn. Any other field is metadata 
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from sightline.datasets.questions.scenes import SceneName, named_scene, scene_in_paths
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.train.vlm.json_rows import JsonRows
@@ -49,6 +50,19 @@ class _Record(msgspec.Struct):
     system: str | None = None
     conversations: list[dict[str, Any]] | None = None
     messages: list[dict[str, Any]] | None = None
+
+
+class _Place(msgspec.Struct):
+    """What a record says of its scene."""
+
+    image: str | list[str] | None = None
+    images: list[str] | None = None
+    video: str | list[str] | None = None
+    videos: list[str] | None = None
+    dataset: str | None = None
+    data_source: str | None = None
+    scene_id: str | None = None
+    scene_name: str | None = None
 
 
 KNOWN = frozenset(_Record.__struct_fields__)
@@ -131,6 +145,21 @@ class JsonSource:
             )
         return values
 
+    def scenes(self) -> Iterator[SceneName]:
+        """The scene of each record that tells it, by its fields or by where its media lie."""
+        decoder = msgspec.json.Decoder(_Place)
+        for position in range(len(self)):
+            try:
+                place = decoder.decode(self._rows[position])
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue  # reading the sample says what is wrong with it
+            paths = [path for one in (place.video, place.videos, place.image, place.images) for path in _listed(one)]
+            found = scene_in_paths(paths) or SceneName("", "")
+            dataset = place.dataset or place.data_source or found.dataset
+            scene = named_scene(dataset, place.scene_id or place.scene_name or found.scene_id)
+            if scene.dataset and scene.scene_id:
+                yield scene
+
     def _note_unread(self, fields: set[str]) -> None:
         for field in sorted(fields - self.unread_fields):
             self.unread_fields.add(field)
@@ -151,6 +180,10 @@ class JsonSource:
             return inside(self.media_root, path)
         except InputError as error:
             raise InputError(f"{where}: {error} Or set media_root to a folder above it.") from error
+
+
+def _listed(paths: str | list[str] | None) -> list[str]:
+    return [paths] if isinstance(paths, str) else paths or []
 
 
 def _turns(record: _Record, where: str) -> tuple[Turn, ...]:
