@@ -155,7 +155,7 @@ def test_qwen25_counts_pixels_of_the_resized_picture_and_declares_its_bounds():
 
 def test_an_unknown_dialect_is_refused_with_the_nearest_name():
     with pytest.raises(
-        InputError, match=r"'qwen-25'; did you mean 'qwen25'\? The dialects are: roborefer, qwen25, qwen3, internvl, molmo,"
+        InputError, match=r"'qwen-25'\. Did you mean 'qwen25'\? Choices: roborefer, qwen25, qwen3, internvl, molmo,"
     ):
         get_dialect("qwen-25")
 

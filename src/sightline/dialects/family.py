@@ -9,7 +9,22 @@ from sightline.dialects.reading import Habits, read
 from sightline.dialects.spans import encode_span, read_span, span_instruction
 from sightline.dialects.timed import Timed
 from sightline.dialects.tracks import TrackForm, clip_frames
-from sightline.types import Answer, AnswerForm, Boxes, BoxTrack, Choice, MaskAnswer, MaskTrack, NotVisible, Points, Reading, Span
+from sightline.dialects.values import encode_number, number_instruction, read_number, read_text, text_instruction
+from sightline.types import (
+    Answer,
+    AnswerForm,
+    Boxes,
+    BoxTrack,
+    Choice,
+    MaskAnswer,
+    MaskTrack,
+    NotVisible,
+    Number,
+    Points,
+    Reading,
+    Span,
+    TextAnswer,
+)
 
 NOT_VISIBLE = "NOT_VISIBLE"
 Numerals = tuple[str, ...]
@@ -38,6 +53,10 @@ class Family:
         match form.shape:
             case "choice":
                 return choice_instruction(form)
+            case "number":
+                return number_instruction(form)
+            case "text":
+                return text_instruction()
             case "mask" | "mask_track":
                 raise no_masks(self.name)
             case "box_track" | "span":
@@ -78,6 +97,10 @@ class Family:
                 return NOT_VISIBLE
             case Choice():
                 return encode_choice(answer)
+            case Number():
+                return encode_number(answer)
+            case TextAnswer(text=text):
+                return text
             case MaskAnswer() | MaskTrack():
                 raise no_masks(self.name)
             case BoxTrack():
@@ -93,6 +116,10 @@ class Family:
         match form.shape:
             case "choice":
                 return read_choice(text, form)
+            case "number":
+                return read_number(text, form)
+            case "text":
+                return read_text(text)
             case "mask" | "mask_track":
                 return Reading(status="unreadable", notes=("no_masks_in_text",))
             case "box_track" | "span" if self.tracks is None:

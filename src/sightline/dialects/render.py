@@ -45,7 +45,8 @@ def _words(part: TextPart | PointPart | BoxPart | AnswerForm, dialect: Dialect, 
         case BoxPart():
             return dialect.box(part.box, _picture(pictures, part.image_index))
         case AnswerForm():
-            _picture(pictures, part.image_index)
+            if part.shape not in ("choice", "number", "text"):  # these are in no picture, and may be asked without one
+                _picture(pictures, part.image_index)
             return part.words or dialect.instruction(part)
 
 

@@ -51,6 +51,10 @@ class Baseline:
     def _lack(self, question: Question) -> str | None:
         """A place or its absence can be said as yes or no, but not as one of other options; chance can choose among any."""
         options = question.form.options
+        if question.form.shape in ("number", "text"):
+            return f"it cannot answer with a {question.form.shape}"
+        if not question.panels:
+            return "no picture is shown"
         if options and YES not in options and self.function is not random_point:
             return f"it cannot choose among {', '.join(options)}"
         return self.requires(question) if self.requires is not None else None

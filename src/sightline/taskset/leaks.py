@@ -2,7 +2,8 @@
 
 Data sets of video share recordings under other names and splits: MeViS, ReVOS and MOSE overlap, Ref-YouTube-VOS is made of
 YouTube-VOS. A recording is known again by its id, by the perceptual hash of its first frame, or by a picture that is the same pixel
-for pixel. It is known of the task sets at hand (their `sources.jsonl`), and of what a registry file lists (see `registry`).
+for pixel. It is known of the task sets at hand (their `sources.jsonl`), of what a registry file lists (see `registry`), and of the
+scenes that `scene_lists` names.
 
 What cannot be known: a recording whose copy starts at another moment, is mirrored, or is cropped has another hash; where its id
 differs as well, only a picture with the very same pixels gives it away.
@@ -22,11 +23,13 @@ from sightline.files import read_json
 from sightline.geometry.perceptual_hash import SAME_PICTURE, near_hashes
 from sightline.taskset.recordings import Recording
 from sightline.taskset.registry import Different, Sighting, held_out, read_registry
+from sightline.taskset.scene_lists import listed_sightings
 from sightline.taskset.splits import NAMED, same_pictures
 from sightline.taskset.store import Manifest
 from sightline.types import Record
 
 SIGHTINGS_AT_A_TIME = 50_000
+LISTED = 50  # how many recordings an error names, beside those of which it says more
 
 
 class Leak(Record):
@@ -49,6 +52,7 @@ def read_sightings(taskset: Path) -> Iterator[Sighting]:
         InputError: a damaged `sources.jsonl`.
     """
     manifest = read_json(taskset / "manifest.json", Manifest)
+    split = _role(taskset, manifest)
     path = taskset / "sources.jsonl"
     if not path.is_file():
         return
@@ -60,7 +64,17 @@ def read_sightings(taskset: Path) -> Iterator[Sighting]:
             except msgspec.DecodeError as error:
                 raise InputError(f"{path}, line {number}: {error}. The task set is damaged: build it again.") from error
             dataset = str(manifest.recipe.get("reader", manifest.name))
-            yield Sighting(video_id=found.video_id, dataset=dataset, split=manifest.split, first_frame=found.first_frame)
+            yield Sighting(video_id=found.video_id, dataset=dataset, split=split, first_frame=found.first_frame)
+
+
+def _role(taskset: Path, manifest: Manifest) -> str:
+    """The split of a task set's examples: files of questions have names of their own ("tinybench")."""
+    if manifest.task != "spatial_qa" or not manifest.num_examples:
+        return manifest.split
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    first = next(pq.ParquetFile(taskset / "index.parquet").iter_batches(1, columns=["split"]))
+    return str(first.column(0)[0].as_py())
 
 
 class HeldOut:
@@ -106,13 +120,19 @@ def _hashes(sightings: Sequence[Sighting]) -> UInt64[np.ndarray, " n"]:
 
 
 def registered_as_held_out(registry: Path) -> HeldOut:
-    """What a registry holds out.
+    """What a registry holds out, and the listed scenes.
 
     Raises:
         FileNotFoundError, InputError: as `read_registry`.
     """
     sightings, different = read_registry(registry)
-    return HeldOut([sighting for sighting in sightings if held_out(sighting.split)], different=different)
+    known = [sighting for sighting in sightings if held_out(sighting.split)]
+    return HeldOut([*known, *listed_sightings()], different=different)
+
+
+def check_scenes_of(trained: Iterable[Sighting]) -> None:
+    """Raise InputError if one of these scenes is in the lists of `scene_lists`; the message names them."""
+    _refuse(find_leaks(trained, listed_sightings()))
 
 
 def check_mixture(train_sets: Sequence[Path], test_sets: Sequence[Path], *, registry: Path | None = None) -> None:
@@ -129,7 +149,7 @@ def check_mixture(train_sets: Sequence[Path], test_sets: Sequence[Path], *, regi
     """
     known, different = _read_registry(registry)
     tested = [sighting for path in test_sets for sighting in read_sightings(path)]
-    tested += [sighting for sighting in known if held_out(sighting.split)]
+    tested += [*(sighting for sighting in known if held_out(sighting.split)), *listed_sightings()]
     _refuse(find_leaks((sighting for path in train_sets for sighting in read_sightings(path)), tested, different=different))
     shared = same_pictures(train_sets, test_sets)
     if shared:
@@ -146,13 +166,15 @@ def check_recordings(sets: Sequence[Path], *, registry: Path | None = None) -> N
     Leaks between entries of the registry alone are not looked for.
     """
     known, different = _read_registry(registry)
-    splits = {path: read_json(path / "manifest.json", Manifest).split for path in sets}
+    splits = {path: _role(path, read_json(path / "manifest.json", Manifest)) for path in sets}
     trained = [path for path, split in splits.items() if not held_out(split)]
     tested = [sighting for path, split in splits.items() if held_out(split) for sighting in read_sightings(path)]
     registered = [sighting for sighting in known if held_out(sighting.split)]
     trained_elsewhere = (sighting for sighting in known if not held_out(sighting.split))
     ours = find_leaks(
-        (sighting for path in trained for sighting in read_sightings(path)), [*tested, *registered], different=different
+        (sighting for path in trained for sighting in read_sightings(path)),
+        [*tested, *registered, *listed_sightings()],
+        different=different,
     )
     _refuse([*ours, *find_leaks(trained_elsewhere, tested, different=different)])
 
@@ -164,10 +186,12 @@ def _read_registry(registry: Path | None) -> tuple[list[Sighting], list[Differen
 def _refuse(leaks: Sequence[Leak]) -> None:
     if not leaks:
         return
-    videos = len({leak.trained.video_id for leak in leaks})
-    named = "; ".join(str(leak) for leak in leaks[:NAMED])
+    each = list({leak.trained.video_id: leak for leak in reversed(leaks)}.values())[::-1]  # one of each recording
+    named = "; ".join(str(leak) for leak in each[:NAMED])
+    more = ", ".join(leak.trained.video_id for leak in each[NAMED : NAMED + LISTED])
+    further = f"; and {more}{', ...' if len(each) > NAMED + LISTED else ''}" if more else ""
     raise InputError(
-        f"{videos} recording(s) are trained on and tested on: {named}. Leave them out of the training data (`sightline build ... "
-        "--leaks REGISTRY --drop-leaks` does). Two that look alike but "
+        f"{len(each)} recording(s) are trained on and tested on: {named}{further}. Leave them out of the training data "
+        "(`sightline build ... --leaks REGISTRY --drop-leaks` does). Two that look alike but "
         "are not the same: `sightline leaks different REGISTRY ID ID`."
     )

@@ -6,10 +6,15 @@
 perceptual hash of the clip's first frame as 16 hexadecimal digits.
 """
 
+import re
+
+from sightline.datasets.questions.scenes import ALIASES
 from sightline.errors import InputError
 from sightline.geometry.perceptual_hash import picture_hash
 from sightline.tasks.pictures import Studio
 from sightline.types import Clip, LedgerEntry, Record
+
+SCAN_OF_ROOM = re.compile(r"(?<=^scene\d{4})_\d{2}$")
 
 
 class Recording(Record):
@@ -21,9 +26,19 @@ class Recording(Record):
 
 
 def canonical_id(video_id: str) -> str:
-    """A recording's id with its source spelt in one way: people write "YouTube-VOS/003234408d" and "youtube_vos/003234408d"."""
+    """A recording's id with its source spelt in one way: people write "YouTube-VOS/003234408d" and "youtube_vos/003234408d".
+
+    Of scans the id is the room: "ScanNet/scene0011_01" is "scannet/scene0011", because all scans of a room show the same things.
+    """
     source, slash, name = video_id.partition("/")
-    return f"{source.lower().replace('-', '_')}{slash}{name}"
+    source = source.lower().replace("-", "_")
+    source = ALIASES.get(source, source) if slash else source
+    return f"{source}{slash}{SCAN_OF_ROOM.sub('', name) if source == 'scannet' else name}"
+
+
+def see_scene_recording(dataset: str, scene_id: str) -> Recording:
+    """The recording that a question about a scan is about; known by its id alone."""
+    return Recording(group=f"{dataset}/{scene_id}", video_id=canonical_id(f"{dataset}/{scene_id}"))
 
 
 def see_recording(clip: Clip, studio: Studio, *, reader: str) -> tuple[Recording, LedgerEntry | None]:

@@ -49,8 +49,8 @@ class AnswerForm(Record, tag_field="kind", tag="answer"):
     whether "not visible" is an offered answer.
 
     Of a clip (the prompt has a `VideoPart`): a box or a mask in each frame ("box_track", "mask_track"), or a stretch of time
-    ("span"). `several`: all objects that are meant are asked for, not one. A "number" is asked for in `unit` ("m", "cm", "m2"; "" of
-    a count), a "text" in the answerer's own words.
+    ("span"). `several`: all objects that are meant are asked for, not one. A "number" is asked for in `unit` ("m", "cm", "m2"; ""
+    of a count), a "text" in the answerer's own words.
 
     A dialect renders it as the instruction that tells the model how to write, and reads the answer by it. `words`, where there are
     any, stand in the place of that instruction: those of a benchmark's authors.
