@@ -95,7 +95,7 @@ def _corners(depth_m: Float[np.ndarray, "h w"], camera: Camera) -> Float[np.ndar
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _mark(  # noqa: PLR0913, PLR0917 - a kernel takes its numbers one by one
+def _mark(
     depth: np.ndarray, pose: np.ndarray, lens: np.ndarray, block: np.ndarray, stamps: np.ndarray, turn: int, found: np.ndarray
 ) -> int:
     count = 0

@@ -8,6 +8,7 @@ from sightline.geometry.masks import decode_mask, rle_area
 from sightline.report.clips import clip_detail, hidden_images
 from sightline.report.depths import DepthPicture
 from sightline.report.evidence import evidence_detail
+from sightline.report.floor_plan import plan_detail
 from sightline.report.markup import shorten, show_hidden
 from sightline.report.outlines import outline_path
 from sightline.report.pictures import picture_name, preview_size
@@ -23,11 +24,13 @@ from sightline.types import (
     MaskAnswer,
     MaskTrack,
     NotVisible,
+    Number,
     Points,
     Prediction,
     Question,
     Score,
     Span,
+    TextAnswer,
 )
 
 
@@ -46,6 +49,7 @@ def example_detail(
         "images": [_image(question, index) | ({"src": ""} if index in left_out else {}) for index in range(len(question.images))],
         "clip": clip_detail(example, shown),
         "evidence": evidence_detail(example),
+        "plan": plan_detail(example),
         "panels": [
             {
                 "role": panel.role,
@@ -100,6 +104,10 @@ def answer_detail(answer: Answer) -> dict[str, Any]:
             return nothing | {"image": image, "outline": outline_path(decode_mask(rle)), "pixels": rle_area(rle)}
         case Choice(value=word):
             return nothing | {"word": show_hidden(word)}
+        case Number(value=value, unit=unit):
+            return nothing | {"word": f"{value:g} {unit}".strip()}
+        case TextAnswer(text=text):
+            return nothing | {"word": shorten(text)[0]}
         case NotVisible():
             return nothing | {"not_visible": True}
         case BoxTrack(frames=frames):

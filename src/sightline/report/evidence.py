@@ -18,6 +18,7 @@ LIMIT = 600  # characters of one fact
 MOST_BOXES = 24
 FIRST = ("rule", "side", "label", "slack", "threshold", "runs")
 DRAWN = ("boxes", "called")
+PLAN = "plan"  # of `report.floor_plan`
 LABELS = {
     "slack": "margin",
     "threshold": "least margin",
@@ -42,7 +43,7 @@ def evidence_detail(example: Example) -> dict[str, Any]:
     facts = [
         (show_hidden(LABELS.get(name, name)), shorten(_text(evidence[name]), limit=LIMIT)[0])
         for name in order
-        if not (drawn and name in DRAWN)
+        if not (drawn and name in DRAWN) and name != PLAN
     ]
     return {"facts": facts, "boxes": drawn}
 

@@ -60,11 +60,13 @@ BEHIND |= {name: Behind(OVERLAP, OVERLAP) for name in ("j_recall", "f_recall", "
 BEHIND |= {
     "giou": Behind(),
     "ciou": Behind(),
+    "qa": Behind(),
     "point_precision": Behind(VISIBLE, VISIBLE),
     "point_recall": Behind(VISIBLE, VISIBLE),
 }
 BEHIND |= {"n_acc": Behind(ABSENT, RIGHTLY_ABSENT), "t_acc": Behind(VISIBLE, VISIBLE | {"said": "visible"})}
-WITHOUT_LINK = ("f1", "pair_accuracy")  # of those a gallery's conditions cannot say which examples have one, or which pairs
+# Of those a gallery's conditions cannot say which examples have one, or which pairs.
+WITHOUT_LINK = ("f1", "pair_accuracy", "mra", "em_refined")
 
 BEHIND_CLAIMS: dict[str, Behind] = {
     "absent": Behind({}, ABSENT),

@@ -33,6 +33,8 @@ def _plain(part: Part) -> Segments:
             return [f"the box ({', '.join(f'{edge:g}' for edge in box)}) px of picture {index}"]
         case AnswerForm(shape="choice", options=options):
             return [f"\n[to answer: {' or '.join(show_hidden(option) for option in options)}]"]
+        case AnswerForm(shape="number" | "text" as shape, unit=unit):
+            return [f"\n[to answer: a {shape}{f' in {unit}' if unit else ''}]"]
         case AnswerForm(shape=shape, image_index=index, offers_not_visible=offers):
             return [f"\n[to answer: a {shape} in picture {index}{', or not visible' if offers else ''}]"]
         case VideoPart(image_indices=indices, times_s=times):

@@ -23,7 +23,7 @@ FORMAT = 1
 MARKER = "report.json"
 OURS = frozenset({"index.html", MARKER, "assets", "data"})
 NUM_THREADS = 2
-STYLES = ("page.css", "gallery.css", "strip.css")
+STYLES = ("page.css", "gallery.css", "strip.css", "floor_plan.css")
 SCRIPTS = (
     "data.js",
     "state.js",
@@ -31,6 +31,7 @@ SCRIPTS = (
     "rows.js",
     "overlay.js",
     "strip.js",
+    "floor_plan.js",
     "card.js",
     "zoom.js",
     "detail.js",

@@ -11,6 +11,7 @@
     const runs = sightline.card.entries(view.runsOf(set, { all: true }), example);
     body.replaceChildren(
       ...pictures(view, example, runs),
+      ...(example.plan ? [sightline.floorPlan.figure(example.plan)] : []),
       h("div.columns", {},
         h("section", {}, h("h3", {}, "Example"), facts(exampleFacts(rows, set, row, example)), evidence(example), prompts(example)),
         h("section", {}, h("h3", {}, "Answers"), runs.map((entry) => answer(view, entry, at, example))),
