@@ -4,7 +4,7 @@ import pytest
 from sightline.evaluate.metrics import Metric
 from sightline.evaluate.outcomes import OUTCOMES
 from sightline.evaluate.predict import predict
-from sightline.evaluate.score import score_run
+from sightline.evaluate.score import SPATIAL_QA, score_run
 from sightline.evaluate.summary import HEADLINE, summarise
 from sightline.evaluate.table import LABELS, format_metric, tables
 from sightline.models import get_model
@@ -26,7 +26,7 @@ def test_a_cell_says_value_interval_and_number(name, metric, text):
 
 
 def test_every_task_has_a_headline_with_labels_and_a_scoring_rule():
-    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS | VARIANTS | CLIP_TASKS) | set(QUESTION_TASKS)
+    assert set(HEADLINE) == set(OUTCOMES) == set(TASKS | VARIANTS | CLIP_TASKS) | set(QUESTION_TASKS) | {SPATIAL_QA}
     assert {name for names in HEADLINE.values() for name in names} <= set(LABELS)
 
 

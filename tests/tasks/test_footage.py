@@ -72,3 +72,15 @@ def test_keyframes_of_a_still_clip_are_distinct_and_as_many_as_asked(total: int,
     chosen = sample_frames(range(total), Sampling(policy=policy, num_frames=count), rng=_rng(), tracks=[track])
     assert list(chosen) == sorted(set(chosen))
     assert len(chosen) == min(total, count)
+
+
+def test_fps_takes_one_frame_a_stretch_of_time():
+    rng = np.random.default_rng(0)
+    # 24 frames a second, 8 wanted: every third; frame 3 has no picture, so the first that follows it in its stretch stands in
+    assert sample_frames([0, 1, 2, 4, 5, 6, 9], Sampling(policy="fps", fps=8.0), rng=rng, rate=24.0) == (0, 4, 6, 9)
+    assert sample_frames(range(4), Sampling(policy="fps", fps=60.0), rng=rng, rate=24.0) == (0, 1, 2, 3)
+    assert sample_frames(range(13), Sampling(policy="fps", fps=1.0, assumed_fps=6.0), rng=rng) == (0, 6, 12)
+    with pytest.raises(InputError, match="at most 2"):
+        sample_frames(range(13), Sampling(policy="fps", fps=1.0, max_frames=2), rng=rng)
+    with pytest.raises(InputError, match="above 0"):
+        sample_frames(range(13), Sampling(policy="fps", fps=0.0), rng=rng)

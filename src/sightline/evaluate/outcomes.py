@@ -52,6 +52,7 @@ OUTCOMES: dict[str, Rule] = {
     "where2place": _hit_or_said_absent,
     "robospatial_home": _hit_or_said_absent,
     "robospatial_home_yesno": _said_right,
+    "spatial_qa": _chose,
     "refer_box": _hit_or_said_absent,
     "refer_mask": _hit_or_said_absent,
     "refer_point": _hit_or_said_absent,

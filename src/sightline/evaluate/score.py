@@ -20,6 +20,7 @@ from sightline.evaluate.over_time import measure_over_time
 from sightline.evaluate.overlaps import in_other_picture, overlap
 from sightline.evaluate.run import SCORES, read_predictions, read_run
 from sightline.evaluate.several import measure_boxes, measure_mask, measure_points
+from sightline.evaluate.spatial_answers import measure_answer
 from sightline.files import only_writer, whole_file
 from sightline.geometry.boxes import box_area, box_centre
 from sightline.geometry.masks import rle_area
@@ -48,6 +49,7 @@ from sightline.types import (
 PROGRESS_EVERY = 1000
 NEAR_NORM = 0.05
 EXPRESSION_MASKS = ("refer_mask",)
+SPATIAL_QA = "spatial_qa"
 
 
 class Place(Record):
@@ -110,6 +112,8 @@ def _measure(
 ) -> Measured:
     truth, form = example.truth, example.question.form
     match form.shape:
+        case "choice" | "number" | "text" if example.question.task == SPATIAL_QA:
+            return measure_answer(example, reading)
         case "choice":
             return Measured(hit=_said_option(example, reading))
         case "box_track" | "mask_track" | "span":

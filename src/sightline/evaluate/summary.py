@@ -46,6 +46,7 @@ HEADLINE |= dict.fromkeys(("refspatial_bench", "where2place", "robospatial_home"
 HEADLINE |= dict.fromkeys(("robospatial_home_yesno", "refspatial_yesno"), YES_NO)
 HEADLINE |= {
     "refspatial_choice": ("joint_accuracy", "num_unreadable"),
+    "spatial_qa": ("qa", "joint_accuracy", "mra", "em_refined", "num_unreadable"),
     "refspatial_points": ("success_002", "success_005", "success_010", "l2_norm_median", "num_unreadable"),
 }
 HEADLINE |= {"t2a_yesno": HEADLINE["t2a"]} | dict.fromkeys(("t2b_jitter", "t2b_shift", "t2b_distractor"), HEADLINE["t2b"])

@@ -11,6 +11,7 @@ Each is a mean over the examples that ask for it:
     tiou_030, tiou_050, tiou_070  share with tIoU >= 0.3, 0.5, 0.7
     frame_iou, f1, j, f, jf, point_precision, point_recall    means (`over_time`, `several`)
     j_recall, f_recall, j_decay, f_decay                      means (`over_time`)
+    qa, mra, em_refined           spatial QA: means (`spatial_answers`)
     pair_accuracy                 share of the pairs, or larger sets of twins, all of whose examples are right
 
 A metric that no example asks for is left out. Intervals are by bootstrap over groups (scenes, clips), as those of `metrics`.
@@ -72,6 +73,9 @@ SHARES: dict[str, Share] = {
     "f_decay": Share("f_decay"),
     "point_precision": Share("point_precision"),
     "point_recall": Share("point_recall"),
+    "qa": Share("qa"),
+    "mra": Share("mra"),
+    "em_refined": Share("em_refined"),
 }
 RATIOS: dict[str, Ratio] = {
     "n_acc": Ratio((("absent_said_absent", "absent"),)),

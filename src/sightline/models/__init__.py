@@ -10,7 +10,7 @@ from sightline.errors import InputError, unknown_name
 from sightline.models.model import Model, NotApplicable
 from sightline.models.options import ModelOptions, split_name
 
-__all__ = ["MODELS", "PREFIXES", "TRACKERS", "Model", "ModelOptions", "NotApplicable", "get_model"]
+__all__ = ["ANSWERERS", "MODELS", "PREFIXES", "TRACKERS", "Model", "ModelOptions", "NotApplicable", "get_model"]
 
 RECORDED_PREFIX = "import"
 DEFAULTS = ModelOptions()
@@ -80,6 +80,18 @@ def _flow_warp() -> Model:
     return TrackerModel(FlowWarp())
 
 
+def _chance() -> Model:
+    from sightline.models.answer_baselines import PoolModel  # noqa: PLC0415
+
+    return PoolModel("chance")
+
+
+def _frequent() -> Model:
+    from sightline.models.answer_baselines import PoolModel  # noqa: PLC0415
+
+    return PoolModel("frequent")
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "center": _center,
     "random": _random,
@@ -92,6 +104,8 @@ MODELS: dict[str, Callable[[], Model]] = {
 }
 TRACKERS: dict[str, Callable[[], Model]] = {"copy-first-mask": _copy_first_mask, "flow-warp": _flow_warp}
 """Baselines that follow an object that is given."""
+ANSWERERS: dict[str, Callable[[], Model]] = {"chance": _chance, "frequent": _frequent}
+"""Baselines of questions with letters, numbers and words."""
 
 
 def _openai(rest: str, options: ModelOptions) -> Model:
@@ -116,7 +130,25 @@ def _sam2(rest: str, options: ModelOptions) -> Model:
     return sam2_model(rest, options)
 
 
-PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {"hf": _hf, "openai": _openai, "sam2": _sam2}
+def _frequent_elsewhere(rest: str, _options: ModelOptions) -> Model:
+    from sightline.models.answer_baselines import PoolModel  # noqa: PLC0415
+
+    return PoolModel("frequent", fitted_on=Path(rest))
+
+
+def _blind(rest: str, options: ModelOptions) -> Model:
+    from sightline.models.blind import Blind  # noqa: PLC0415
+
+    return Blind(get_model(rest, options))
+
+
+PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {
+    "hf": _hf,
+    "openai": _openai,
+    "sam2": _sam2,
+    "frequent": _frequent_elsewhere,
+    "blind": _blind,
+}
 """What `PREFIX:REST` means; the functions take REST."""
 
 
@@ -126,14 +158,14 @@ def get_model(spec: str, options: ModelOptions = DEFAULTS) -> Model:
     Raises:
         InputError: no such model; the message lists the choices and the nearest name.
     """
-    if spec in MODELS | TRACKERS:
-        return (MODELS | TRACKERS)[spec]()
+    if spec in MODELS | TRACKERS | ANSWERERS:
+        return (MODELS | TRACKERS | ANSWERERS)[spec]()
     name, spec = split_name(spec)
     options = options if name is None else msgspec.structs.replace(options, name=name)
     prefix, colon, rest = spec.partition(":")
     if colon and prefix in PREFIXES:
         return _remembered(PREFIXES[prefix](rest, options), options)
-    choices = [*MODELS, *TRACKERS, *(f"{prefix}:..." for prefix in PREFIXES)]
+    choices = [*MODELS, *TRACKERS, *ANSWERERS, *(f"{prefix}:..." for prefix in PREFIXES)]
     if colon and prefix == RECORDED_PREFIX:
         raise InputError(
             f"model {spec!r}: recorded answers belong to a task set; only predict and eval take them. "

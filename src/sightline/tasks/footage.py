@@ -2,7 +2,8 @@
 
 Policies: `uniform` takes frames evenly spread from the first to the last (ten even ones at the box pipeline's inference), `random`
 draws without replacement and sorts (its five in training), `keyframes` takes the first and the last and between them those where
-the objects change most, `all` takes every frame. Only frames with a picture are taken.
+the objects change most, `fps` one frame for each 1/fps of a second from the first on, `all` every frame. Only frames with a picture
+are taken. Frames that together see most of a room: `tasks.space_aware`.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,18 @@ from sightline.tasks.clips import SeenClip, SeenTrack
 from sightline.tasks.pictures import Studio
 from sightline.types import ImageRef, Panel, Record, VideoPart
 
-Policy = Literal["uniform", "random", "keyframes", "all"]
+Policy = Literal["uniform", "random", "keyframes", "fps", "all"]
 
 
 class Sampling(Record):
-    """How many frames a question shows and which; `num_frames` does not count for `all`, but `max_frames` does: a longer clip is
-    refused, never cut. `assumed_fps` stands in where the data set does not say how fast its frames follow each other."""
+    """How many frames a question shows and which; `num_frames` does not count for `all` and `fps`, but `max_frames` does: a longer
+    clip is refused, never cut. `assumed_fps` stands in where the data set does not say how fast its frames follow each other."""
 
     policy: Policy = "uniform"
     num_frames: int = 8
     max_frames: int = 128
     assumed_fps: float = 6.0
+    fps: float = 1.0
 
 
 class ClipOptions(Record):
@@ -47,24 +49,31 @@ class Footage(Record):
 
 
 def sample_frames(
-    frames: Sequence[int], sampling: Sampling, *, rng: np.random.Generator, tracks: Sequence[SeenTrack] = ()
+    frames: Sequence[int],
+    sampling: Sampling,
+    *,
+    rng: np.random.Generator,
+    tracks: Sequence[SeenTrack] = (),
+    rate: float | None = None,
 ) -> tuple[int, ...]:
     """The chosen ones of `frames` (positions in the clip, sorted), in order; all of them where there are not more than asked for.
 
-    `rng` is used by `random` only; `tracks` are the objects that `keyframes` looks at.
+    `rng` is used by `random` only; `tracks` are the objects that `keyframes` looks at; `rate` is the clip's frames a second, for
+    `fps` (`assumed_fps` where it is not known).
 
     Raises:
-        InputError: there is no frame, or `all` takes more than `max_frames`.
+        InputError: there is no frame, or `all` or `fps` takes more than `max_frames`.
     """
     if not frames:
         raise InputError("none of the clip's frames can be shown: pictures are missing or unreadable.")
-    if sampling.policy == "all":
-        if len(frames) > sampling.max_frames:
+    if sampling.policy in ("all", "fps"):
+        kept = frames if sampling.policy == "all" else _each_moment(frames, rate or sampling.assumed_fps, sampling.fps)
+        if len(kept) > sampling.max_frames:
             raise InputError(
-                f"{len(frames)} frames to show, at most {sampling.max_frames} are allowed. Sample them (uniform, random, "
+                f"{len(kept)} frames to show, at most {sampling.max_frames} are allowed. Sample them (uniform, random, "
                 "keyframes), or raise the limit."
             )
-        return tuple(frames)
+        return tuple(kept)
     count = min(sampling.num_frames, len(frames))
     match sampling.policy:
         case "uniform":
@@ -97,6 +106,16 @@ def show(seen: SeenClip, frames: Sequence[int], studio: Studio, *, sampling: Sam
     )
     part = VideoPart(image_indices=tuple(range(len(images))), times_s=tuple(round(frame / rate, 3) for frame in frames))
     return Footage(frames=tuple(frames), images=tuple(images), panels=panels, part=part)
+
+
+def _each_moment(frames: Sequence[int], rate: float, fps: float) -> list[int]:
+    """Of the frames in each stretch of 1/fps seconds since the first, the first; of slower clips all."""
+    if fps <= 0:
+        raise InputError(f"fps is {fps:g}: give how many frames a second to show, above 0.")
+    stretches: dict[int, int] = {}
+    for frame in frames:
+        stretches.setdefault(int((frame - frames[0]) * fps / rate + 1e-9), frame)
+    return list(stretches.values())
 
 
 def _keyframes(frames: Sequence[int], tracks: Sequence[SeenTrack], count: int) -> list[int]:
