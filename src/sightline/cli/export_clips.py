@@ -1,4 +1,4 @@
-"""`sightline export boxes` and `export coco-video`: data sets of clips in other pipelines' files, without a task set between."""
+"""`sightline export boxes`, `coco-video` and `masks`: data sets of clips in other pipelines' files, without a task set between."""
 
 import enum
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from sightline.cli.build_options import Workers
 from sightline.cli.console import Json, emit, plain, print_table, progress
 from sightline.cli.exchange import export_app
+from sightline.cli.track import LayoutName, print_tracks
 
 if TYPE_CHECKING:
     from sightline.export.clip_parts import ClipsWritten
@@ -76,6 +77,28 @@ def export_coco_video(
     with progress(quiet=json) as bar:
         written = write(source, out, workers=workers, on_progress=lambda done, total: bar("clips", done, total))
     emit(plain(written), as_json=json, text=lambda: _print(written))
+
+
+@export_app.command("masks")
+def export_masks(
+    *,
+    data: Data,
+    root: Root,
+    out: Annotated[Path, typer.Option("--out", help="Folder to fill, for example ROOT/Annotations.")],
+    write: Annotated[LayoutName, typer.Option("--write", help="palette, objects or rle.")] = LayoutName.palette,
+    split: Split = None,
+    json: Json = False,
+) -> None:
+    """The masks of a data set as label pictures or a picture an object: the way back from a COCO-style video JSON.
+
+    Frames in which not every object is known get no picture. Stop it and run it again: it goes on.
+    """
+    from sightline.export.data_masks import export_data_masks  # noqa: PLC0415
+
+    source = _source(data, root, split)
+    with progress(quiet=json) as bar:
+        written = export_data_masks(source, out, layout=write.value, on_progress=lambda done, total: bar("clips", done, total))
+    emit(plain(written), as_json=json, text=lambda: print_tracks([written]))
 
 
 def _source(data: str, root: Path, split: str | None) -> "ClipSource":

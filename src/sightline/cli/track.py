@@ -84,7 +84,7 @@ def track(  # noqa: PLR0913 - one parameter an option
         masks = _Followed(follower, frames, shown, both=both, bar=lambda done: bar("frames", done, len(frames)))
         written = [_write_one(out / layout, layout, clip, masks, source) for layout in layouts]
 
-    emit(plain(written), as_json=json, text=lambda: _print(written))
+    emit(plain(written), as_json=json, text=lambda: print_tracks(written))
 
 
 @export_app.command("track-masks")
@@ -116,7 +116,7 @@ def export_track_masks(
 
         source = {"model": info.description, "taskset": info.taskset_fingerprint}
         written = write_tracks(out, run_tracks(run, tasks), layout=write.value, source=source, on_video=note)
-    emit(plain(written), as_json=json, text=lambda: _print([written]))
+    emit(plain(written), as_json=json, text=lambda: print_tracks([written]))
 
 
 class _Followed:
@@ -188,6 +188,6 @@ def _digest(shown: "list[Shown]") -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _print(written: "list[TracksWritten]") -> None:
+def print_tracks(written: "list[TracksWritten]") -> None:
     rows = [(one.path, one.num_videos, one.num_kept, one.num_masks, one.num_contested_pixels) for one in written]
     print_table("Masks", ("folder", "videos", "kept from before", "masks written", "pixels of several objects"), rows)

@@ -1,6 +1,6 @@
 """What inference on a CPU computes faster has the same numbers, and leaves the model as it was."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -102,6 +102,33 @@ def test_nothing_of_it_stays_on_the_model_and_layers_with_their_own_forward_are_
         assert linear.__dict__["forward"] is faster[linear]  # the inner one leaves the outer one's
     assert all("forward" not in layer.__dict__ for layer in model.model.modules() if layer not in own)
     assert {layer: layer.forward for layer in own} == own
+
+
+def test_a_layer_that_is_called_often_goes_on_with_a_copy_of_its_weights(model: ClipModel) -> None:
+    linear = cast(Any, model.model.memory_attention.layers[0]).linear1
+    features = torch.randn(2, 16, linear.in_features, generator=torch.Generator().manual_seed(4))
+    faster = shortcuts.shortcuts(model.model)
+    with torch.inference_mode(), shortcuts.taken(faster):
+        found = [shortcuts.product(linear, features, "relu") for _ in range(shortcuts.CALLS_TO_PACK + 1)]
+        linear.weight.zero_()
+        copied = linear(features)
+    assert copied.abs().max() > 100 * EXACT  # the copy's: the weights themselves are gone
+    torch.testing.assert_close(found[-1], found[0], atol=EXACT, rtol=0)
+    torch.testing.assert_close(copied.relu(), found[0], atol=EXACT, rtol=0)
+
+
+def test_two_linear_layers_become_one_while_shortcuts_are_taken(model: ClipModel) -> None:
+    attention = cast(Any, model.model.memory_attention.layers[0]).cross_attn_image
+    features = torch.randn(2, 16, attention.v_proj.in_features, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        attention.v_proj.bias.fill_(0.5)
+        expected = attention.o_proj(attention.v_proj(features))
+    with torch.inference_mode():
+        apart = shortcuts.chain(attention.v_proj, attention.o_proj, features)
+        with shortcuts.taken(shortcuts.shortcuts(model.model)):
+            joined = shortcuts.chain(attention.v_proj, attention.o_proj, features)
+    torch.testing.assert_close(apart, expected, atol=EXACT, rtol=0)
+    torch.testing.assert_close(joined, expected, atol=EXACT, rtol=0)
 
 
 def test_there_are_no_shortcuts_in_training_and_where_gradients_may_be_asked_for(model: ClipModel) -> None:

@@ -4,6 +4,7 @@ The same numbers as transformers' `Sam2VideoMemoryAttention`, up to float32 roun
 - All objects look from the same picture, so that the first layer's self-attention is computed once.
 - The rows of a softmax sum to 1, so sum(w (m V + b)) is (sum(w m)) V + b: the values of the remembered tokens, ten times as many as
   the picture's, need no projection, and are 64 wide instead of C.
+- For the same reason the layer after the values may come before the sum, and is one with theirs.
 - A rotary embedding is a product of complex numbers, in place.
 - Positions of the memories are the same for all objects, and the products go through `shortcuts`.
 """
@@ -17,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812 - as everyone calls it
 from torch import Tensor
 
 from sightline.models.sam2.results import Features
-from sightline.models.sam2.shortcuts import has_onednn, inner, product
+from sightline.models.sam2.shortcuts import chain, has_onednn, inner, product
 
 MOST_WEIGHTS = 2**24  # attention weights that are written out (64 MB); above it torch's blockwise kernel
 
@@ -50,9 +51,9 @@ def recall(attention: Any, seen: Features, known: Remembered) -> Tensor:  # noqa
     places = torch.cat([known.spatial.flatten(0, 1), known.in_time.repeat_interleave(width // 64, dim=0)])
     keys = values + places  # (O, n*h*w + P*C/64, 64)
     for layer in attention.layers:
-        shown = shown + _look_around(layer.self_attn, layer.layer_norm1(shown), turns)
-        shown = shown + _look_back(layer.cross_attn_image, layer.layer_norm2(shown), (keys, values), turns, len(known.memories))
-        shown = shown + product(layer.linear2, product(layer.linear1, layer.layer_norm3(shown), "relu"))
+        shown = _look_around(layer.self_attn, layer.layer_norm1(shown), turns).add_(shown)
+        shown = _look_back(layer.cross_attn_image, layer.layer_norm2(shown), (keys, values), turns, len(known.memories)).add_(shown)
+        shown = product(layer.linear2, product(layer.linear1, layer.layer_norm3(shown), "relu")).add_(shown)
     return attention.layer_norm(shown).transpose(1, 2).reshape(objects, width, height, columns)
 
 
@@ -79,9 +80,8 @@ def _turned(tokens: Tensor, turns: Tensor) -> Tensor:
 
 def _look_around(layer: Any, shown: Tensor, turns: Tensor) -> Tensor:  # noqa: ANN401 - transformers' module
     queries, keys = _turned(layer.q_proj(shown), turns), _turned(layer.k_proj(shown), turns)
-    values = layer.v_proj(shown)
-    found = F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None], scale=layer.scaling)
-    return layer.o_proj(found[:, 0])
+    values = chain(layer.v_proj, layer.o_proj, shown)
+    return F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None], scale=layer.scaling)[:, 0]
 
 
 def _look_back(layer: Any, shown: Tensor, remembered: tuple[Tensor, Tensor], turns: Tensor, num_memories: int) -> Tensor:  # noqa: ANN401
@@ -95,4 +95,4 @@ def _look_back(layer: Any, shown: Tensor, remembered: tuple[Tensor, Tensor], tur
         return layer.o_proj(found[:, 0])
     queries = (queries * layer.scaling).expand(len(keys), -1, -1)
     found = [inner(inner(own, key).softmax(dim=-1), value.T) for own, key, value in zip(queries, keys, values, strict=True)]
-    return layer.o_proj(layer.v_proj(torch.stack(found)))
+    return chain(layer.v_proj, layer.o_proj, torch.stack(found))

@@ -1,8 +1,10 @@
 """Faster forward passes of transformers' layers on the CPU: float32, without gradients, the same numbers up to rounding.
 
 - torch multiplies float32 matrices with MKL, which leaves the wide vector units of many processors unused; oneDNN, which torch has
-  aboard, does not (2.2 times faster on an AMD EPYC with AVX-512), and computes the activation in the same go. Convolutions of a
-  single picture on one thread do not go there by themselves either.
+  aboard, does not (2.2 times faster on an AMD EPYC with AVX-512), and computes the activation or the sum in the same go. It wants
+  weights in an order of its own, into which a layer that is called often is copied once. Convolutions of a single picture, or of a
+  few pictures with one pixel, do not go there by themselves either on one thread.
+- Two linear layers with nothing between them are one.
 - transformers' Hiera attention computes a softmax between heads that nothing reads.
 - Pictures smaller than Hiera's windows are filled up to a whole window, and the filling goes through its layers.
 - A softmax over 8 tokens and a norm over 4 channels leave most of a vector unit idle; taken along the other axis they do not.
@@ -28,6 +30,7 @@ LEAST_WEIGHTS = 64 * 64  # below it the call costs more than the product
 LEAST_ROWS = 16
 FEW_KEYS = 32
 THIN = 8  # channels
+CALLS_TO_PACK = 4  # copying weights costs about one call and saves a twentieth to a fifth of each
 
 Forward = Callable[..., Any]
 
@@ -40,7 +43,7 @@ def has_onednn() -> bool:
 def shortcuts(model: Sam2VideoModel) -> dict[nn.Module, Forward]:
     """The layers that have a faster forward pass here, and that; none where torch has no oneDNN or the model is elsewhere.
 
-    Valid while weights stay where they are; position encodings are kept in it.
+    Valid while weights stay as they are: copies of the weights of layers called often, and position encodings, are kept in it.
     """
     if model.training or not has_onednn() or not all(_is_plain(parameter) for parameter in model.parameters()):
         return {}
@@ -68,17 +71,20 @@ def taken(forwards: Mapping[nn.Module, Forward]) -> Iterator[None]:
 
 def product(layer: nn.Module, features: Tensor, activation: str = "none") -> Tensor:
     """A linear layer and what follows it ("none", "relu" or "gelu"), in one go where that is faster."""
-    if (
-        type(layer) is nn.Linear
-        and _gains(layer)
-        and has_onednn()
-        and features.numel() >= LEAST_ROWS * layer.in_features
-        and _is_plain(features)
-    ):
-        run = torch.ops.mkldnn._linear_pointwise.default  # torch offers it under no other name
-        return run(features, layer.weight, layer.bias, activation, [], "none")
+    if type(layer) is nn.Linear and _gains(layer) and has_onednn():
+        forward = layer.__dict__.get("forward")
+        whole = forward if isinstance(forward, _Product) else _Product(layer.weight, layer.bias)
+        return whole(features, activation)
     found = F.linear(features, layer.weight, layer.bias) if type(layer) is nn.Linear else layer(features)
     return found if activation == "none" else getattr(F, activation)(found)
+
+
+def chain(first: nn.Module, second: nn.Module, features: Tensor) -> Tensor:
+    """Two linear layers; while shortcuts are taken they are one product, whose weights are computed once."""
+    own, after = first.__dict__.get("forward"), second.__dict__.get("forward")
+    if isinstance(own, _Product) and isinstance(after, _Product):
+        return after.following(own)(features)
+    return product(second, product(first, features))
 
 
 def inner(rows: Tensor, others: Tensor) -> Tensor:
@@ -88,7 +94,7 @@ def inner(rows: Tensor, others: Tensor) -> Tensor:
 
 def _faster(layer: nn.Module) -> Forward | None:
     if type(layer) is nn.Linear:
-        return _Product(layer) if _gains(layer) else None
+        return _Product(layer.weight, layer.bias) if _gains(layer) else None
     if type(layer) is nn.Conv2d:
         return _Convolution(layer) if layer.padding_mode == "zeros" and not isinstance(layer.padding, str) else None
     if type(layer) is Sam2MultiScaleAttention:
@@ -107,11 +113,31 @@ def _faster(layer: nn.Module) -> Forward | None:
 
 
 class _Product:
-    def __init__(self, layer: nn.Linear) -> None:
-        self.layer = layer
+    """A linear layer by oneDNN."""
 
-    def __call__(self, features: Tensor) -> Tensor:
-        return product(self.layer, features)
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight, self.bias = weight, bias
+        self.packed: Tensor | None = None
+        self.calls = 0
+        self.joined: tuple[_Product, _Product] | None = None
+
+    def __call__(self, features: Tensor, activation: str = "none") -> Tensor:
+        if features.numel() < LEAST_ROWS * self.weight.shape[1] or not _is_plain(features):
+            found = F.linear(features, self.weight, self.bias)
+            return found if activation == "none" else getattr(F, activation)(found)
+        self.calls += 1
+        if self.packed is None and self.calls >= CALLS_TO_PACK:
+            self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, features.numel() // features.shape[-1])
+        weight = self.weight if self.packed is None else self.packed
+        run = torch.ops.mkldnn._linear_pointwise.default  # torch offers it under no other name
+        return run(features, weight, self.bias, activation, [], "none")
+
+    def following(self, first: "_Product") -> "_Product":
+        """This layer after another, as one."""
+        if self.joined is None or self.joined[0] is not first:
+            bias = self.bias if first.bias is None else F.linear(first.bias, self.weight, self.bias)
+            self.joined = (first, _Product(self.weight @ first.weight, bias))
+        return self.joined[1]
 
 
 class _Convolution:
@@ -121,7 +147,7 @@ class _Convolution:
 
     def __call__(self, features: Tensor) -> Tensor:
         layer = self.layer
-        if len(features) > 1 or not _is_plain(features):
+        if (len(features) > 1 and layer.kernel_size != (1, 1)) or not _is_plain(features):
             return F.conv2d(features, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
         return torch.mkldnn_convolution(
             features, layer.weight, layer.bias, self.padding, layer.stride, layer.dilation, layer.groups
