@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sightline.datasets import QA_READERS
+from sightline.datasets.questions import QA_READERS
 from sightline.dialects import get_dialect
 from sightline.errors import InputError
 from sightline.export.qwen_records import export_qwen_records, records

@@ -76,7 +76,7 @@ for _name, _help in HELP.items():
 
 def _parts(reader: str, root: Path, chosen: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """The splits to build, those of the same tasks together."""
-    from sightline.datasets import QUESTION_READERS  # noqa: PLC0415
+    from sightline.datasets.questions import QUESTION_READERS  # noqa: PLC0415
 
     reader_type = QUESTION_READERS[reader][0]()
     parts: dict[tuple[str, ...], list[str]] = {}

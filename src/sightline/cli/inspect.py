@@ -25,7 +25,8 @@ SHOWN_PROBLEMS = 20
 @app.command()
 def datasets(*, json: Json = False) -> None:
     """The readers: their names and the layouts they expect."""
-    from sightline.datasets import CLIP_READERS, QA_READERS, QUESTION_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.datasets import CLIP_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.datasets.questions import QA_READERS, QUESTION_READERS  # noqa: PLC0415
     from sightline.datasets.scans import SCAN_READERS  # noqa: PLC0415
 
     scenes = [(name, layout) for table in (READERS, QUESTION_READERS) for name, (_, layout) in table.items()]
@@ -63,7 +64,8 @@ def check_data(
 
 
 def _lint(reader: str, root: Path, *, full: bool, workers: int | None, quiet: bool) -> "Lint":
-    from sightline.datasets import CLIP_READERS, QUESTION_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.datasets import CLIP_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
+    from sightline.datasets.questions import QUESTION_READERS  # noqa: PLC0415
     from sightline.taskset.check_clips import lint_clips  # noqa: PLC0415
     from sightline.taskset.lint import lint, lint_questions  # noqa: PLC0415
 

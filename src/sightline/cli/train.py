@@ -16,6 +16,7 @@ from sightline.cli.console import Json, emit, plain, print_table, progress, say
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
+    from sightline.train.config.compose import Composed
     from sightline.train.sam2.run import Trained
     from sightline.train.vlm.run import Trained as TrainedVlm
 
@@ -61,19 +62,11 @@ def train_sam2(
 
     Stopped runs go on with resume=last. docs/train-sam2.md explains every setting.
     """
-    _require("hydra")
-    from sightline.train.config.compose import compose  # noqa: PLC0415
-
-    given = overrides or []
-    if multirun:
-        _sweep("sam2", given, config_name=config_name, config_dir=config_dir, show_config=show_config)
+    composed = _composed(
+        "sam2", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
+    )
+    if composed is None:
         return
-    composed = compose("sam2", given, config_name=config_name, config_dir=config_dir)
-    if show_config:
-        print(composed.text, end="")
-        return
-    _require(*TRAINING)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin make steps many times slower beside other processes
     from sightline.train.sam2.run import train_sam2 as train  # noqa: PLC0415
 
     trained = train(composed, quiet=json, report=lambda line: None if json else say(line))
@@ -95,24 +88,35 @@ def train_vlm(
 
     Stopped runs go on with resume=last. docs/train-vlm.md explains every setting.
     """
-    _require("hydra")
-    from sightline.train.config.compose import compose  # noqa: PLC0415
-
-    given = overrides or []
-    if multirun:
-        _sweep("vlm", given, config_name=config_name, config_dir=config_dir, show_config=show_config)
+    composed = _composed(
+        "vlm", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
+    )
+    if composed is None:
         return
-    composed = compose("vlm", given, config_name=config_name, config_dir=config_dir)
-    if show_config:
-        print(composed.text, end="")
-        return
-    _require(*TRAINING)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from sightline.train.vlm.run import train_vlm as train  # noqa: PLC0415
 
     with progress(quiet=json) as bar:
         trained = train(composed, quiet=json, progress=bar, report=lambda line: None if json else say(line))
     emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+
+
+def _composed(
+    family: str, given: list[str], *, config_name: str, config_dir: Path | None, multirun: bool, show_config: bool
+) -> "Composed | None":
+    """The settings to train with; None where that was a sweep, which has run, or where they were only to be shown."""
+    _require("hydra")
+    from sightline.train.config.compose import compose  # noqa: PLC0415
+
+    if multirun:
+        _sweep(family, given, config_name=config_name, config_dir=config_dir, show_config=show_config)
+        return None
+    composed = compose(family, given, config_name=config_name, config_dir=config_dir)
+    if show_config:
+        print(composed.text, end="")
+        return None
+    _require(*TRAINING)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin make steps many times slower beside other processes
+    return composed
 
 
 def plain_of(trained: "Trained | TrainedVlm") -> dict[str, object]:

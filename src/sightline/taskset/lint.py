@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from sightline.datasets import QUESTION_READERS, READERS
+from sightline.datasets import READERS
+from sightline.datasets.questions import QUESTION_READERS
 from sightline.errors import InputError
 from sightline.tasks.pictures import Studio
 from sightline.tasks.questions import QuestionOptions

@@ -9,7 +9,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sightline.datasets import CLIP_READERS, QA_READERS, QUESTION_READERS, READERS, QaReader
+from sightline.datasets import CLIP_READERS, READERS
+from sightline.datasets.questions import QA_READERS, QUESTION_READERS, QaReader
 from sightline.datasets.scans import SCAN_READERS
 from sightline.errors import InputError, unknown_name
 from sightline.geometry.masks import mask_id

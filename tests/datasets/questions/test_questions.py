@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.datasets import QUESTION_READERS, QuestionFormat, QuestionReader
+from sightline.datasets.questions import QUESTION_READERS, QuestionFormat, QuestionReader
 from sightline.datasets.questions.cells import picture_source
 from sightline.datasets.questions.point_text import asks_for_several, parse_points, split_suffix
 from sightline.datasets.questions.refspatial import RefSpatial

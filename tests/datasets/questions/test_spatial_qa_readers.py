@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sightline.datasets import QA_READERS, QaFormat, QaReader
+from sightline.datasets.questions import QA_READERS, QaFormat, QaReader
 from sightline.errors import InputError
 from sightline.types import Choice, LedgerEntry, Medium, Number, SpatialInquiry, TextAnswer
 from tests.qa_trees import (
