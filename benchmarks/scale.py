@@ -34,7 +34,7 @@ from sightline.taskset.write import assemble
 from sightline.types import Example, MaskRle
 
 WIDTH, HEIGHT, FRAMES = 640, 360, 24
-ROOMS, CLIPS, TIMES = 6, 32, 15
+ROOMS, CLIPS, TIMES, CLIP_TIMES = 6, 32, 15, 60
 ASSEMBLED = 20_000
 
 
@@ -51,7 +51,7 @@ def main() -> None:
                 repeat(large / "train" / room.name, f"{room.name}_{copy}")
         print(f"two processes that share nothing: {machine_ratio():.2f} times one", flush=True)
         compare("cross-view", cross, small, large)
-        compare("referring", refer, write_clips(place / "clips", CLIPS), write_clips(place / "clips_large", TIMES * CLIPS))
+        compare("referring", refer, write_clips(place / "clips", CLIPS), write_clips(place / "clips_large", CLIP_TIMES * CLIPS))
         peaks = worker_peaks(place / "clips", place / "worker")
         print(f"one worker: peak {peaks[0]:.0f} MB after {CLIPS} clips, {peaks[1]:.0f} MB after {10 * CLIPS}", flush=True)
         tasks = TaskSet(place / "clips.1/refer_mask_track-train")
@@ -119,28 +119,21 @@ def disk_bytes(out: Path) -> int:
 
 
 def write_clips(root: Path, count: int) -> Path:
-    """Clips over a picture that passes by, with two discs on their way; masks and expressions in the files of MeViS."""
+    """Clips over a picture that passes by, with two discs on their way; masks and expressions in the files of MeViS.
+
+    After the first `CLIPS` the pictures are those of an earlier clip.
+    """
     videos, masks = {}, {}
+    tracks = [[encode_mask(disc(number, frame)) for frame in range(FRAMES)] for number in range(2)]
+    codes = [[{"size": [HEIGHT, WIDTH], "counts": rle.counts} for rle in track] for track in tracks]
     for clip in range(count):
-        rng = np.random.default_rng(clip)
         name = f"{clip:012x}"
-        coarse = rng.integers(0, 256, (HEIGHT // 8, WIDTH // 4, 3), dtype=np.uint8)
-        wide = cv2.resize(coarse, (2 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
         folder = root / "train" / "JPEGImages" / name
-        folder.mkdir(parents=True)
-        tracks: list[list[object]] = [[], []]
-        for frame in range(FRAMES):
-            picture = wide[:, 8 * frame : 8 * frame + WIDTH].copy()
-            for number, track in enumerate(tracks):
-                centre = (100 + 15 * frame + 60 * number, 90 + 150 * number)
-                mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-                cv2.circle(mask, centre, 40, 1, -1)
-                picture[mask > 0] = (40, 90, 200)
-                rle = encode_mask(mask > 0)
-                track.append({"size": [HEIGHT, WIDTH], "counts": rle.counts})
-            cv2.imwrite(str(folder / f"{frame:05d}.jpg"), picture)
-        for number, track in enumerate(tracks):
-            masks[str(2 * clip + number)] = track
+        if clip < CLIPS:
+            draw_clip(folder, seed=clip)
+        else:
+            shutil.copytree(folder.with_name(f"{clip % CLIPS:012x}"), folder, copy_function=os.link)
+        masks |= {str(2 * clip + number): track for number, track in enumerate(codes)}
         said = [("the upper disc", [0]), ("the lower disc", [1]), ("two discs that move right", [0, 1]), ("the first one", [0])]
         videos[name] = {
             "vid_id": clip,
@@ -153,6 +146,24 @@ def write_clips(root: Path, count: int) -> Path:
     (root / "train" / "meta_expressions.json").write_text(json.dumps({"videos": videos}))
     (root / "train" / "mask_dict.json").write_text(json.dumps(masks))
     return root
+
+
+def draw_clip(folder: Path, *, seed: int) -> None:
+    coarse = np.random.default_rng(seed).integers(0, 256, (HEIGHT // 8, WIDTH // 4, 3), dtype=np.uint8)
+    wide = cv2.resize(coarse, (2 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    folder.mkdir(parents=True)
+    for frame in range(FRAMES):
+        picture = wide[:, 8 * frame : 8 * frame + WIDTH].copy()
+        for number in range(2):
+            picture[disc(number, frame)] = (40, 90, 200)
+        cv2.imwrite(str(folder / f"{frame:05d}.jpg"), picture)
+
+
+def disc(number: int, frame: int) -> np.ndarray:
+    """The mask of an object in a frame."""
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.circle(mask, (100 + 15 * frame + 60 * number, 90 + 150 * number), 40, 1, -1)
+    return mask > 0
 
 
 def worker_peaks(root: Path, staging: Path) -> tuple[float, float]:
