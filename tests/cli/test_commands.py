@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import run
+from sightline.cli.sections import SECTIONS
 from tests.x3_tree import write_object, write_tree
 
 
@@ -24,6 +25,16 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for command in ("build", "predict", "score", "report", "eval", "datasets", "check-data", "show", "doctor", "demo"):
         assert f"  {command} " in shown
+
+
+def test_every_command_stands_in_one_section_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "Others:" not in lines
+    for title, names in SECTIONS.items():
+        assert f"{title}:" in lines
+        for name in names:
+            assert len([line for line in lines if line.startswith(f"  {name} ")]) == 1, name
 
 
 def test_help_imports_neither_arrays_nor_parquet() -> None:

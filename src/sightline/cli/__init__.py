@@ -10,12 +10,14 @@ import sys
 import typer
 import typer.exceptions
 
+from sightline.cli.sections import Sections
 from sightline.errors import InputError
 
 FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "a file may not become larger"}
 
 app = typer.Typer(
     name="sightline",
+    cls=Sections,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
