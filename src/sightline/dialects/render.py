@@ -36,6 +36,13 @@ def render_prompt(question_prompt: tuple[Part, ...], dialect: Dialect, pictures:
     return tuple(segments)
 
 
+def name_slots(segments: Sequence[str | ImagePart]) -> str:
+    """A prompt without media tokens: a slot becomes "image 1", or nothing where there is only one picture."""
+    several = sum(isinstance(segment, ImagePart) for segment in segments) > 1
+    names = (segment if isinstance(segment, str) else f"image {segment.image_index + 1}" if several else "" for segment in segments)
+    return "".join(names).strip()
+
+
 def _words(part: TextPart | PointPart | BoxPart | AnswerForm, dialect: Dialect, pictures: Sequence[Size]) -> str:
     match part:
         case TextPart():

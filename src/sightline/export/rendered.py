@@ -3,11 +3,11 @@
 Every foreign row goes through here, so that a model is trained and asked with the same words, whatever file they travel in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sightline.dialects import Dialect, Size
-from sightline.dialects.render import render_prompt
+from sightline.dialects.render import name_slots, render_prompt
 from sightline.errors import InputError
 from sightline.taskset.store import TaskSet
 from sightline.types import Example, ImagePart, ImageRef, Question
@@ -68,13 +68,6 @@ def render(example: Example, dialect: Dialect) -> Rendered:
 def render_question(question: Question, dialect: Dialect) -> tuple[str | ImagePart, ...]:
     """The prompt of a question, whose right answer is not known, as words and media slots."""
     return render_prompt(question.prompt, dialect, [Size.of(image) for image in question.images])
-
-
-def name_slots(segments: Sequence[str | ImagePart]) -> str:
-    """A prompt without media tokens: a slot becomes "image 1", or nothing where there is only one picture."""
-    several = sum(isinstance(segment, ImagePart) for segment in segments) > 1
-    names = (segment if isinstance(segment, str) else f"image {segment.image_index + 1}" if several else "" for segment in segments)
-    return "".join(names).strip()
 
 
 def render_all(taskset: TaskSet, dialect: Dialect) -> Iterator[Rendered]:

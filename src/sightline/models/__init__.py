@@ -130,6 +130,22 @@ def _sam2(rest: str, options: ModelOptions) -> Model:
     return sam2_model(rest, options)
 
 
+def _sa2va(rest: str, options: ModelOptions) -> Model:
+    if missing := [package for package in ("torch", "transformers") if importlib.util.find_spec(package) is None]:
+        raise InputError(f"sa2va: models need {' and '.join(missing)}, not installed here. Run: pip install 'sightline[models]'.")
+    from sightline.models.sa2va.asked import sa2va_model  # noqa: PLC0415
+
+    return sa2va_model(rest, options)
+
+
+def _roborefer(rest: str, options: ModelOptions) -> Model:
+    if missing := [package for package in ("torch", "transformers") if importlib.util.find_spec(package) is None]:
+        raise InputError(f"roborefer: needs {' and '.join(missing)}, not installed here. Run: pip install 'sightline[models]'.")
+    from sightline.models.roborefer.asked import roborefer_model  # noqa: PLC0415
+
+    return roborefer_model(rest, options)
+
+
 def _frequent_elsewhere(rest: str, _options: ModelOptions) -> Model:
     from sightline.models.answer_baselines import PoolModel  # noqa: PLC0415
 
@@ -146,6 +162,8 @@ PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {
     "hf": _hf,
     "openai": _openai,
     "sam2": _sam2,
+    "roborefer": _roborefer,
+    "sa2va": _sa2va,
     "frequent": _frequent_elsewhere,
     "blind": _blind,
 }

@@ -76,8 +76,8 @@ class Checkpoint:
         return digest.hexdigest()
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
-    """Look at the folder `path`.
+def open_checkpoint(path: Path, *, processor: bool = True) -> Checkpoint:
+    """Look at the folder `path`. `processor`: whether it must hold one.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -90,12 +90,12 @@ def open_checkpoint(path: Path) -> Checkpoint:
             "Download it first, e.g. `hf download OWNER/NAME --local-dir FOLDER`."
         )
     config = _config(path)
-    if not any((path / name).is_file() for name in PROCESSORS):
+    if processor and not any((path / name).is_file() for name in PROCESSORS):
         raise InputError(
             f"{path}: no processor (neither {' nor '.join(PROCESSORS)}). Copy the processor's and the tokenizer's files of the "
             "base model into the folder, or save them with `processor.save_pretrained(FOLDER)`."
         )
-    weights = _weight_files(path)
+    weights = weight_files(path)
     safetensors = weights[0].suffix == ".safetensors"
     if safetensors:
         _check_headers(weights, quantized="quantization_config" in config)
@@ -120,7 +120,12 @@ def _config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _weight_files(path: Path) -> tuple[Path, ...]:
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The files with a folder's weights: safetensors before pickles, whole or in numbered parts.
+
+    Raises:
+        InputError: there are none, or not all that an index names.
+    """
     for name in WEIGHTS:
         if (path / name).is_file():
             return (path / name,)

@@ -3,7 +3,8 @@
 import msgspec
 
 from sightline.dialects import get_dialect
-from sightline.export.rendered import name_slots, render_question
+from sightline.dialects.render import name_slots
+from sightline.export.rendered import render_question
 from sightline.tasks.pictures import Mark
 from sightline.tasks.wording import prompt, wordings
 from sightline.types import Example, Part, PointPart, Question
