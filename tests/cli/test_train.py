@@ -101,3 +101,25 @@ def test_runs_of_a_sweep_stand_beside_each_other(tmp_path):
         (8, 0.25, "hit_exact", 0.75, 8),
     ]
     assert comparison_csv(lines).decode().splitlines()[2].startswith("1_lr=2,8,0.25,hit_exact,0.75,8,")
+
+
+def test_the_end_of_a_run_is_told_with_the_means_and_a_row_for_each_task_set(tmp_path, capsys):
+    from types import SimpleNamespace  # noqa: PLC0415
+
+    from sightline.cli.train import _print_end  # noqa: PLC0415
+
+    metrics = {
+        "hit_exact": 0.25,
+        "l2_norm_mean": 0.125,
+        "x3/t2b/hit_exact": 0.5,
+        "rooms/hit_exact": 0.0,
+        "rooms/l2_norm_mean": 0.125,
+    }
+    outcome = SimpleNamespace(reason="all steps", step=9)
+    _print_end(SimpleNamespace(metrics=metrics, outcome=outcome, weights=None, run=tmp_path))  # pyright: ignore[reportArgumentType]
+    first, *table, run, look = capsys.readouterr().out.splitlines()
+    assert first == "all steps after step 9: hit_exact 25.0 %, l2_norm_mean 0.125"
+    rows = [line.split("│")[1:-1] for line in table if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [["x3/t2b", "50.0 %", "–"], ["rooms", "0.0 %", "0.125"]]
+    assert run == f"run: {tmp_path}"
+    assert look == f"to look at it: sightline report {tmp_path} --out {tmp_path}/report"

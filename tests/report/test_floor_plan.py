@@ -8,6 +8,7 @@ import pytest
 
 from sightline.report.floor_plan import HEADING, MARGIN, WIDTH, plan_detail
 from sightline.report.write import write_report
+from sightline.tasks.frame_rules import FrameRule
 from sightline.tasks.pictures import Studio
 from sightline.tasks.spatial.asking import Plan, PlanBox
 from sightline.tasks.spatial.options import SpatialOptions
@@ -28,7 +29,7 @@ def examples(tmp_path_factory) -> tuple[Path, list[Example]]:
     named = msgspec.structs.replace(
         scan, objects=tuple(msgspec.structs.replace(each, category=HOSTILE + each.object_id) for each in scan.objects)
     )
-    options = SpatialOptions(num_frames=3, limit_distance=1, limit_nearest=1, limit_direction=2, limit_motion=1)
+    options = SpatialOptions(frames=FrameRule(num_frames=3), limit_distance=1, limit_nearest=1, limit_direction=2, limit_motion=1)
     found = scan_questions(named, Studio(root / "pictures"), options, split="val")
     return root, [each for each in found if isinstance(each, Example)]
 

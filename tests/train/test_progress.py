@@ -17,7 +17,8 @@ NUMBERS = {"loss": 1.23456, "loss/mask": 1.0, "lr": 0.1, "memory_gb": 2.0, "fram
 
 
 def test_a_line_has_the_few_numbers_worth_a_place():
-    assert told(NUMBERS) == "loss 1.235  memory 2 GB  frames/s 31.25  J&F 0.8123"
+    of_sets = {"eval/davis/J&F": 0.7, "eval/x3/t2a/hit_exact": 0.5}
+    assert told(NUMBERS | of_sets) == "loss 1.235  memory 2 GB  frames/s 31.25  J&F 0.8123"
 
 
 def test_a_terminal_gets_a_bar_and_no_lines(tmp_path):

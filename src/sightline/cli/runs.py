@@ -1,6 +1,7 @@
 """`predict`, `score`, `report`, the three in one, `eval`, and `compare` of two runs."""
 
 import enum
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +24,7 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         help="center, random, whole, not-visible, copy, difference, features, oracle, copy-first-mask, flow-warp, hf:FOLDER, "
-        "sam2:FOLDER, openai:URL#NAME or import:ANSWERS; NAME=hf:FOLDER to call it NAME.",
+        "sam2:FOLDER, sa2va:FOLDER, roborefer:FOLDER, openai:URL#NAME or import:ANSWERS; NAME=hf:FOLDER to call it NAME.",
     ),
 ]
 ModelNames = Annotated[list[str], typer.Option("--model", help="A model; give the option again for more.")]
@@ -124,7 +125,7 @@ def compare(
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Scored runs.")],
+    runs: Annotated[list[Path], typer.Argument(help="Scored runs; or trainings, or the folder of a sweep.")],
     *,
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write the report to.")] = None,
     rows: Annotated[
@@ -136,7 +137,13 @@ def report(
     ] = None,
     json: Json = False,
 ) -> None:
-    """A static HTML report of scored runs: open OUT/index.html. With --rows also the rows behind it."""
+    """A static HTML report of scored runs or of trainings: open OUT/index.html. With --rows also the rows behind it."""
+    from sightline.report.training_folders import training_folders  # noqa: PLC0415
+
+    if trainings := training_folders(runs):
+        given = {"--rows": rows, "--max-examples": max_examples, "--baseline": baseline}
+        _report_trainings(trainings, out, refused=[name for name, value in given.items() if value is not None], json=json)
+        return
     from sightline.report.rows import check_rows_path, write_rows  # noqa: PLC0415
     from sightline.report.write import write_report  # noqa: PLC0415
 
@@ -159,6 +166,21 @@ def report(
             write_rows(runs, rows, on_progress=lambda done, total: bar("rows", done, total))
             written["rows"] = str(rows)
     emit(written, as_json=json, text=lambda: print(*written.values(), sep="\n"))
+
+
+def _report_trainings(folders: Sequence[Path], out: Path | None, *, refused: Sequence[str], json: bool) -> None:
+    """The page on trainings; of the options of `report` it takes --out alone."""
+    if refused:
+        raise InputError(f"{', '.join(refused)}: for reports of scored runs, but {folders[0]} is a training. Leave it out.")
+    if out is None:
+        raise InputError("nothing to write: give --out FOLDER for the report.")
+    if importlib.util.find_spec("yaml") is None:
+        raise InputError("reports of trainings need pyyaml, not installed here. Run: pip install pyyaml.")
+    from sightline.report.training import write_training_report  # noqa: PLC0415
+
+    with progress(quiet=json) as bar:
+        page = write_training_report(folders, out, on_progress=lambda done, total: bar("report", done, total))
+    emit({"report": str(page)}, as_json=json, text=lambda: print(page))
 
 
 @app.command("eval")
@@ -188,7 +210,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     emit(value, as_json=json, text=text)
 
 
-def run_all(
+def run_all(  # noqa: PLR0913 - the options of one command, all by name
     tasksets: Sequence[Path],
     models: Sequence[str],
     out: Path,
@@ -196,9 +218,12 @@ def run_all(
     options: "ModelOptions | None" = None,
     limit: int | None = None,
     max_errors: float = 0.01,
+    also: Sequence[Path] = (),
     quiet: bool = False,
 ) -> tuple[list["Summary"], Path, list[str]]:
     """Every model on every task set. Returns the summaries, the report's page, and one line for each pair left out and why.
+
+    `also`: runs that are scored and reported with these, whose questions have been asked before.
 
     Raises:
         InputError: two task sets or two models of one name, nothing that any of the models can answer, or another process writes
@@ -218,6 +243,7 @@ def run_all(
     with progress(quiet=quiet) as bar:
         suite = Suite(opened, out, limit=limit, max_errors=max_errors, on_progress=bar)
         folders, skipped = suite.ask(models, options or ModelOptions())
+        folders += also
         summaries = [_score(folder, partial=limit is not None, quiet=True) for folder in folders]
         for line in skipped:
             say(f"left out: {line}")

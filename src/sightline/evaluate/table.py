@@ -104,11 +104,16 @@ def by_taskset(summaries: Sequence[Summary]) -> tuple[list[Summary], ...]:
     return tuple(groups.values())
 
 
+def is_share(name: str) -> bool:
+    """Whether a metric is told in percent; distances and overlaps are told as they are."""
+    return not name.startswith(("l2_", "iou_"))
+
+
 def format_metric(name: str, metric: Metric) -> str:
     """`value [low, high] (n)`: shares in percent with one decimal, distances with three. A value that is 0/0 is a dash."""
     if metric.value is None:
         return f"{NOTHING} ({metric.n})"
-    scale, decimals = (1, 3) if name.startswith(("l2_", "iou_")) else (100, 1)
+    scale, decimals = (100, 1) if is_share(name) else (1, 3)
     text = f"{metric.value * scale:.{decimals}f}"
     if metric.low is not None and metric.high is not None:
         text += f" [{metric.low * scale:.{decimals}f}, {metric.high * scale:.{decimals}f}]"

@@ -87,8 +87,13 @@ class Bar:
 
 def told(numbers: Mapping[str, float]) -> str:
     """The few numbers worth a place on one line: loss, what the evaluation gave, rates, memory."""
-    names = [name for name in numbers if name in ("loss", "memory_gb") or name.startswith("eval/") or name.endswith("_per_s")]
+    names = [name for name in numbers if name in ("loss", "memory_gb") or _is_mean(name) or name.endswith("_per_s")]
     return "  ".join(f"{_label(name)} {numbers[name]:.4g}{' GB' if name == 'memory_gb' else ''}" for name in names)
+
+
+def _is_mean(name: str) -> bool:
+    """Whether it is an evaluation's own number; those of single task sets, "eval/TASKSET/METRIC", would fill the line."""
+    return name.startswith("eval/") and name.count("/") == 1
 
 
 def _label(name: str) -> str:

@@ -1,13 +1,11 @@
 """Held-out task sets while a model trains: the model in memory is asked and scored as `sightline predict` and `score` do it.
 
 RUN/evaluation/step-00000200/<task set>/    a run like any other: predictions, scores, summary
-RUN/samples.jsonl                           some answers of each evaluation, for people
-
-    {"step": 200, "taskset": "t1_multi-validation", "id": "..", "said": "[(0.4, 0.7)]", "truth": "[(0.42, 0.71)]", "correct": true}
+RUN/samples.jsonl                           some answers of each evaluation, for people (`shown`)
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -21,25 +19,12 @@ from sightline.evaluate.run import read_scores
 from sightline.evaluate.score import answered, score_run
 from sightline.evaluate.summary import HEADLINE, summarise
 from sightline.export.rendered import render
-from sightline.files import write_whole
 from sightline.models.huggingface import HuggingFace, huggingface
 from sightline.taskset.store import TaskSet
 from sightline.train.vlm.lora import merged
 from sightline.train.vlm.pack import Isolation, isolate
 from sightline.train.vlm.settings import VlmSettings
-
-SAMPLES = "samples.jsonl"
-
-
-class Shown(msgspec.Struct, frozen=True):
-    """One line of `samples.jsonl`."""
-
-    step: int
-    taskset: str
-    id: str
-    said: str
-    truth: str
-    correct: bool
+from sightline.train.vlm.shown import SAMPLES, Shown, keep
 
 
 class Held:
@@ -59,9 +44,7 @@ class Held:
         self.run = run
         own = {"batch_size": self.settings.batch_size, "max_new_tokens": self.settings.max_new_tokens}
         self.model = huggingface(settings.model.path, msgspec.structs.replace(settings.model.options, name="trained", **own))
-        self.tasksets = {taskset.path.name: taskset for taskset in map(TaskSet, map(Path, self.settings.tasksets))}
-        if len(self.tasksets) < len(self.settings.tasksets):
-            raise InputError("validation.tasksets: two folders of one name; scores are kept by name. Rename one.")
+        self.tasksets = held_tasksets(self.settings.tasksets)
         for taskset in self.tasksets.values():
             self.model.check(taskset)
 
@@ -77,8 +60,9 @@ class Held:
             live = self.model.holding(plain, revision=f"step-{step:08d}")
             for name, taskset in self.tasksets.items():
                 found[name] = self._score(live, taskset, place / name)
-                lines += self._shown(place / name, taskset, step)
-        _keep(self.run / SAMPLES, lines, step)
+                lines += self._shown(place / name, name, step)
+        if lines:
+            keep(self.run / SAMPLES, lines, step=step)
         metrics = dict.fromkeys(metric for values in found.values() for metric in values)
         means = {metric: _mean([values[metric] for values in found.values() if metric in values]) for metric in metrics}
         single = {f"{name}/{metric}": value for name, values in found.items() for metric, value in values.items()}
@@ -92,11 +76,28 @@ class Held:
         wanted = {*HEADLINE.get(taskset.manifest.task, summary.metrics), (self.metric or "").rpartition("/")[2]}
         return {name: metric.value for name, metric in summary.metrics.items() if name in wanted and metric.value is not None}
 
-    def _shown(self, folder: Path, taskset: TaskSet, step: int) -> Iterator[Shown]:
+    def _shown(self, folder: Path, name: str, step: int) -> Iterator[Shown]:
+        taskset = self.tasksets[name]
         pairs = zip(answered(folder, taskset), read_scores(folder), strict=False)
         for (example, prediction), score in islice(pairs, self.settings.num_shown):
             truth = render(example, self.model.dialect).answer
-            yield Shown(step, taskset.path.name, example.id, prediction.text or "", truth, bool(score.correct))
+            yield Shown(step, name, example.id, prediction.text or "", truth, bool(score.correct))
+
+
+def held_tasksets(folders: Sequence[str]) -> dict[str, TaskSet]:
+    """Each task set by its folder's name, or by its parent's and its own, `x3/t2a-validation`, where two have the same.
+
+    Raises:
+        FileNotFoundError: no such task set.
+        InputError: two that are called the same even so.
+    """
+    paths = [Path(folder).absolute() for folder in folders]
+    own = [path.name for path in paths]
+    names = [f"{path.parent.name}/{path.name}" if own.count(path.name) > 1 else path.name for path in paths]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"validation.tasksets: two folders are called {name}; scores are kept by name. Rename one of them.")
+    return {name: TaskSet(path) for name, path in zip(names, paths, strict=True)}
 
 
 @contextmanager
@@ -111,13 +112,6 @@ def _answering(model: Any, isolation: Isolation) -> Iterator[Any]:  # noqa: ANN4
     finally:
         plain.generation_config = declared
         isolate(model, isolation)
-
-
-def _keep(path: Path, lines: list[Shown], step: int) -> None:
-    """Lines of this step and later ones are written anew: the run may have gone back to an earlier checkpoint."""
-    before = [msgspec.json.decode(line, type=Shown) for line in path.read_bytes().splitlines()] if path.exists() else []
-    kept = [line for line in before if line.step < step]
-    write_whole(path, b"".join(msgspec.json.encode(line) + b"\n" for line in (*kept, *lines)))
 
 
 def _mean(values: list[float]) -> float:
