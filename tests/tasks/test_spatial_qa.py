@@ -9,7 +9,7 @@ from sightline.cli import run
 from sightline.dialects import get_dialect
 from sightline.errors import InputError
 from sightline.export.rendered import render
-from sightline.tasks.footage import Sampling
+from sightline.tasks.frame_rules import FrameRule
 from sightline.tasks.spatial_qa import TASK, QaOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
@@ -31,7 +31,7 @@ def test_a_question_is_a_clip_its_words_and_a_form(tmp_path: Path) -> None:
     taskset = made("vsi-bench", write_vsi(tmp_path / "root"), "test", tmp_path / "sets")
     counted, chosen = taskset[0], taskset[1]
     clip, words, form = counted.question.prompt
-    assert clip == VideoPart(image_indices=(0, 1, 2, 3, 4), times_s=(0.0, 0.167, 0.333, 0.5, 0.667))  # 6 a second
+    assert clip == VideoPart(image_indices=(0, 1, 2, 3, 4), times_s=(0.0, 1.0, 2.0, 3.0, 4.0))  # of a folder one a second
     assert words == TextPart(text="\nThese are frames of a video.\nHow many chair(s) are in this room?\n")
     assert form == AnswerForm(shape="number", image_index=0, words=SHORT)
     assert counted.truth.answer == Number(value=4)
@@ -57,7 +57,7 @@ def test_frames_of_a_video_file_are_pictures_of_the_task_set(tmp_path: Path) -> 
     root = tmp_path / "root"
     write_lines(root / "test.jsonl", [vsi_rows()[0], vsi_rows()[0] | {"id": 9}])
     write_video(root / "scannetpp" / "7b6477cb95.mp4", num_frames=11)
-    taskset = made("vsi-bench", root, "test", tmp_path / "sets", QaOptions(sampling=Sampling(num_frames=3)))
+    taskset = made("vsi-bench", root, "test", tmp_path / "sets", QaOptions(frames=FrameRule(num_frames=3)))
     one, other = taskset[0], taskset[1]
     assert one.question.clip == VideoPart(image_indices=(0, 1, 2), times_s=(0.0, 0.208, 0.417))  # frames 0, 5, 10 of 24 a second
     assert [panel.view_id for panel in one.question.panels] == ["000000", "000005", "000010"]
@@ -88,7 +88,7 @@ def test_media_that_are_not_there_stop_the_build_or_are_in_the_ledger(tmp_path: 
     dropped = made("vsi-bench", root, "test", tmp_path / "a", QaOptions(missing_media="drop"))
     assert (len(dropped), dropped.manifest.dropped) == (1, {"media_missing": 1})
     kept = made("vsi-bench", root, "test", tmp_path / "b", QaOptions(missing_media="keep"))
-    assert (len(kept), kept.manifest.altered) == (2, {"media_missing": 1})
+    assert (len(kept), kept.manifest.altered) == (2, {"fewer_frames": 1, "media_missing": 1})  # the other video has 5 of 16
     blind = first(kept)
     assert (blind.question.images, blind.question.slots) == ((), ())
     assert render(blind, get_dialect("qwen3")).with_tokens().startswith("These are frames of a video.")

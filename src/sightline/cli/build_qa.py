@@ -2,24 +2,26 @@
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
-from sightline.cli.build import build_app
-from sightline.cli.build_options import BuildOptions, DropLeaks, Leaks, Seed, takes_build_options
-from sightline.cli.console import Json, Out, emit, plain, progress, say
+from sightline.cli.build import build_and_print, build_app
+from sightline.cli.build_options import BuildOptions, Seed, takes_build_options
+from sightline.cli.console import Json, Out
+from sightline.cli.qa_options import SceneGuard, takes_frame_options, takes_scene_guard
+from sightline.errors import InputError
+
+if TYPE_CHECKING:
+    from sightline.tasks.frame_rules import FrameRule
+
+CHOICES = ".frame-choices"
 
 
 class QaWords(enum.StrEnum):
     published = "published"
     dialect = "dialect"
-
-
-class FramePolicy(enum.StrEnum):
-    uniform = "uniform"
-    random = "random"
-    all = "all"
 
 
 class MissingMedia(enum.StrEnum):
@@ -30,6 +32,8 @@ class MissingMedia(enum.StrEnum):
 
 @build_app.command("qa")
 @takes_build_options
+@takes_scene_guard
+@takes_frame_options
 def build_qa(  # noqa: PLR0913 - one parameter an option
     *,
     data: Annotated[str, typer.Option("--data", help="Whose layout: vsi-bench, sqa3d, ...; docs/spatial-qa.md lists all.")],
@@ -39,48 +43,51 @@ def build_qa(  # noqa: PLR0913 - one parameter an option
     words: Annotated[
         QaWords, typer.Option(help="Who says how to write the answer: the questions' authors, or the model's dialect.")
     ] = QaWords.published,
-    frames: Annotated[FramePolicy, typer.Option(help="Which frames of a video are shown.")] = FramePolicy.uniform,
-    num_frames: Annotated[int, typer.Option(min=1, help="How many; does not count for --frames all.")] = 16,
     max_frames: Annotated[int, typer.Option(min=1, help="A video of more frames is refused with --frames all.")] = 128,
     frames_fps: Annotated[float, typer.Option(min=0.01, help="Frames a second of a folder of frames.")] = 1.0,
+    scans: Annotated[
+        Path | None, typer.Option("--scans", help="space-aware: the folder of the prepared scans; a scene's is found by its id.")
+    ] = None,
+    frame_cache: Annotated[
+        Path | None, typer.Option("--frame-cache", help=f"space-aware: where the choices are kept.  [default: OUT/{CHOICES}]")
+    ] = None,
     missing_media: Annotated[
         MissingMedia, typer.Option(help="A medium that is not there: stop, leave the question out, or ask it blind.")
     ] = MissingMedia.error,
-    leaks: Leaks = None,
-    drop_leaks: DropLeaks = False,
-    allow_shared_scenes: Annotated[
-        bool, typer.Option("--allow-shared-scenes", help="Build training data although its scenes are tested on.")
-    ] = False,
     seed: Seed = 0,
     json: Json = False,
+    rule: "FrameRule",
+    guard: SceneGuard,
     crew: BuildOptions,
 ) -> None:
     """Spatial QA from published questions: task sets OUT/spatial_qa-{split}. See docs/spatial-qa.md."""
-    from sightline.cli.build import print_built  # noqa: PLC0415
-    from sightline.tasks.footage import Sampling  # noqa: PLC0415
     from sightline.tasks.spatial_qa import TASK, QaOptions  # noqa: PLC0415
-    from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
+    from sightline.taskset.build import BuildRequest  # noqa: PLC0415
     from sightline.taskset.units import list_splits  # noqa: PLC0415
 
-    sampling = Sampling(policy=frames.value, num_frames=num_frames, max_frames=max_frames, assumed_fps=frames_fps)
+    rule = _with_scans(rule, scans, frame_cache or out / CHOICES)
+    rule = msgspec.structs.replace(rule, max_frames=max_frames, folder_fps=frames_fps)
     request = BuildRequest(
         reader=data,
         root=str(root),
         splits=tuple(split or list_splits(data, root)),
         tasks=(TASK,),
-        options=QaOptions(words=words.value, sampling=sampling, missing_media=missing_media.value, seed=seed),
-        allow_shared_scenes=allow_shared_scenes,
-        leaks=None if leaks is None else str(leaks),
-        drop_leaks=drop_leaks,
+        options=QaOptions(words=words.value, frames=rule, missing_media=missing_media.value, seed=seed),
+        allow_shared_scenes=guard.allow_shared_scenes,
+        leaks=guard.leaks,
+        drop_leaks=guard.drop_leaks,
     )
-    if allow_shared_scenes:
-        say("warning: --allow-shared-scenes: scenes are not checked for leaks; do not train on one and report the other.")
-    with progress(quiet=json) as bar:
-        built = build(
-            request,
-            out,
-            workers=crew.workers,
-            engine=crew.engine,
-            on_progress=lambda name, done, total: bar(f"rows of {name}", done, total),
+    build_and_print(request, out, crew, units="rows", json=json)
+
+
+def _with_scans(rule: "FrameRule", scans: Path | None, cache: Path) -> "FrameRule":
+    if (rule.policy == "space_aware") != (scans is not None):
+        raise InputError(
+            "--frames space-aware and --scans ROOT go together: such frames are chosen by the depth and the poses of prepared "
+            "scans (sightline prepare scan)."
         )
-    emit(plain(built), as_json=json, text=lambda: print_built(built))
+    if scans is None:
+        return rule
+    if not scans.is_dir():
+        raise FileNotFoundError(f"--scans {scans} is not a folder. Give the folder that `sightline prepare scan` has written.")
+    return msgspec.structs.replace(rule, scans=str(scans), cache=str(cache))

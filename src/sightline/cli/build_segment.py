@@ -5,9 +5,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from sightline.cli.build import build_app, print_built
-from sightline.cli.build_options import BuildOptions, DropLeaks, Leaks, takes_build_options
-from sightline.cli.console import Json, Out, emit, plain, progress, say
+from sightline.cli.build import build_and_print, build_app
+from sightline.cli.build_options import (
+    AssumedFps,
+    BuildOptions,
+    DropLeaks,
+    Leaks,
+    Seed,
+    SharedClips,
+    Splits,
+    Wording,
+    takes_build_options,
+)
+from sightline.cli.console import Json, Out
 
 
 @build_app.command("segment")
@@ -17,7 +27,7 @@ def build_segment(  # noqa: PLR0913 - one parameter an option
     data: Annotated[str, typer.Option("--data", help="The layout of the data set; `sightline datasets` lists them.")],
     root: Annotated[Path, typer.Option("--root", help="The data set's folder, as its authors publish it.")],
     out: Out,
-    split: Annotated[list[str] | None, typer.Option(help="A split to build; may be given again. Default: all.")] = None,
+    split: Splits = None,
     given_by: Annotated[
         Literal["mask", "box", "point"], typer.Option(help="What shows the object on the first frame that has it.")
     ] = "mask",
@@ -33,17 +43,15 @@ def build_segment(  # noqa: PLR0913 - one parameter an option
     ] = "all",
     num_frames: Annotated[int, typer.Option(min=2, help="How many; does not count for --frames all.")] = 8,
     max_frames: Annotated[int, typer.Option(min=2, help="A clip of more frames is refused with --frames all.")] = 2000,
-    assumed_fps: Annotated[float, typer.Option(min=0.01, help="Frames a second where the data set does not say.")] = 6.0,
+    assumed_fps: AssumedFps = 6.0,
     shown: Annotated[
         Literal["any", "labelled"], typer.Option(help="Show any frame, or only labelled ones; only these are scored.")
     ] = "any",
-    wording: Annotated[
-        str, typer.Option(help="How questions are put: first, mixed (drawn for each example), or a number from 0.")
-    ] = "first",
-    allow_shared_scenes: Annotated[bool, typer.Option("--allow-shared-scenes", help="Build although splits share clips.")] = False,
+    wording: Wording = "first",
+    allow_shared_scenes: SharedClips = False,
     leaks: Leaks = None,
     drop_leaks: DropLeaks = False,
-    seed: Annotated[int, typer.Option(help="Keys all random choices.")] = 0,
+    seed: Seed = 0,
     json: Json = False,
     crew: BuildOptions,
 ) -> None:
@@ -54,7 +62,7 @@ def build_segment(  # noqa: PLR0913 - one parameter an option
     from sightline.tasks.footage import Sampling  # noqa: PLC0415
     from sightline.tasks.segment import TASK, SegmentOptions  # noqa: PLC0415
     from sightline.tasks.wording import parse_wording  # noqa: PLC0415
-    from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
+    from sightline.taskset.build import BuildRequest  # noqa: PLC0415
     from sightline.taskset.units import list_splits  # noqa: PLC0415
 
     options = SegmentOptions(
@@ -77,14 +85,4 @@ def build_segment(  # noqa: PLR0913 - one parameter an option
         leaks=None if leaks is None else str(leaks),
         drop_leaks=drop_leaks,
     )
-    if allow_shared_scenes:
-        say("warning: --allow-shared-scenes: splits are not checked for leaks; do not train on one and report the other.")
-    with progress(quiet=json) as bar:
-        built = build(
-            request,
-            out,
-            workers=crew.workers,
-            engine=crew.engine,
-            on_progress=lambda name, done, total: bar(f"clips of {name}", done, total),
-        )
-    emit(plain(built), as_json=json, text=lambda: print_built(built))
+    build_and_print(request, out, crew, units="clips", json=json)

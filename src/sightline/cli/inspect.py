@@ -65,8 +65,9 @@ def check_data(
 
 def _lint(reader: str, root: Path, *, full: bool, workers: int | None, quiet: bool) -> "Lint":
     from sightline.datasets import CLIP_READERS, READERS, REMOVAL_READERS  # noqa: PLC0415
-    from sightline.datasets.questions import QUESTION_READERS  # noqa: PLC0415
+    from sightline.datasets.questions import QA_READERS, QUESTION_READERS  # noqa: PLC0415
     from sightline.taskset.check_clips import lint_clips  # noqa: PLC0415
+    from sightline.taskset.check_questions import lint_qa  # noqa: PLC0415
     from sightline.taskset.lint import lint, lint_questions  # noqa: PLC0415
 
     if reader in REMOVAL_READERS:
@@ -74,15 +75,19 @@ def _lint(reader: str, root: Path, *, full: bool, workers: int | None, quiet: bo
             f"{reader} is prepared before it is checked: sightline prepare x3 --data {reader} --root {root} --out OUT. Its ledger "
             "names what cannot be used; then sightline check-data x3 OUT."
         )
-    if reader not in READERS and reader not in CLIP_READERS and reader not in QUESTION_READERS:
-        raise unknown_name("reader", reader, [*READERS, *CLIP_READERS, *QUESTION_READERS, *REMOVAL_READERS])
+    known = [*READERS, *CLIP_READERS, *QUESTION_READERS, *QA_READERS]
+    if reader not in known:
+        raise unknown_name("reader", reader, [*known, *REMOVAL_READERS])
     if full and reader not in CLIP_READERS:
-        raise InputError(f"--full is for clips; of {reader} every file is decoded anyway. Leave it out.")
+        what = "media are looked for, never decoded" if reader in QA_READERS else "every file is decoded anyway"
+        raise InputError(f"--full is for clips; of {reader} {what}. Leave it out.")
     with progress(quiet=quiet) as bar:
         if reader in READERS:
             return lint(reader, root, on_progress=lambda split, done, total: bar(f"scenes of {split}", done, total))
         if reader in QUESTION_READERS:
             return lint_questions(reader, root, on_progress=lambda split, done, total: bar(f"rows of {split}", done, total))
+        if reader in QA_READERS:
+            return lint_qa(reader, root, on_progress=lambda split, done, total: bar(f"rows of {split}", done, total))
         report = lambda split, done, total: bar(f"clips of {split}", done, total)  # noqa: E731
         return lint_clips(reader, root, full=full, workers=workers, on_progress=report)
 

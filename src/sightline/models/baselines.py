@@ -52,7 +52,7 @@ class Baseline:
         """A place or its absence can be said as yes or no, but not as one of other options; chance can choose among any."""
         options = question.form.options
         if question.form.shape in ("number", "text"):
-            return f"it cannot answer with a {question.form.shape}"
+            return f"it cannot answer with a {question.form.shape} (chance and frequent can)"
         if not question.panels:
             return "no picture is shown"
         if options and YES not in options and self.function is not random_point:

@@ -3,26 +3,23 @@
     prompt   media slots where the authors put them, the question with its options, the answer form
     truth    Choice("B"), Number(2.5, "m") or TextAnswer("piano")
 
-A video is shown by frames of it: decoded from the file (pictures below `media/frames/`), or taken as they are from a folder of
-frames. The group of an example is its scene ("scannet/scene0011_00"), the tier its question type, so that every table by tier is
-one by question type. `Example.published` has the authors' words without media, how they ask to answer, and the answer as published;
+A video is shown by frames of it: `tasks.frame_rules` says which, `tasks.video_frames` makes pictures of them. The group of an
+example is its scene ("scannet/scene0011_00"), the tier its question type, so that every table by tier is one by question type.
+`Example.published` has the authors' words without media, how they ask to answer, and the answer as published;
 the evidence has the scene, the options, every accepted text, the paths of the media, and what else the record says.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from jaxtyping import UInt8
-
-from sightline import video
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.tasks.crossview import example_rng
-from sightline.tasks.footage import Sampling, sample_frames
-from sightline.tasks.pictures import Studio, derived_path
+from sightline.tasks.frame_rules import FrameRule, shortfall
+from sightline.tasks.pictures import Studio
+from sightline.tasks.scan_coverage import SceneUnseenError
+from sightline.tasks.video_frames import video_frames
 from sightline.types import (
     AnswerForm,
     Choice,
@@ -45,8 +42,6 @@ from sightline.types import (
 )
 
 TASK = "spatial_qa"
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-VIDEOS_KEPT = 4
 OTHER = "other"
 
 
@@ -56,7 +51,7 @@ class QaOptions(Record):
     ledger has it. `seed` keys the draw of random frames."""
 
     words: Literal["published", "dialect"] = "published"
-    sampling: Sampling = Sampling(num_frames=16)
+    frames: FrameRule = FrameRule()
     missing_media: Literal["error", "drop", "keep"] = "error"
     seed: int = 0
 
@@ -75,6 +70,7 @@ class Shown(Record):
     parts: tuple[tuple[Part, ...], ...] = ()
     images: tuple[ImageRef, ...] = ()
     panels: tuple[Panel, ...] = ()
+    evidence: dict[str, int] = {}
 
 
 def pose_qa(inquiry: SpatialInquiry, source: QaSource, studio: Studio, options: QaOptions) -> Iterator[Example | LedgerEntry]:
@@ -84,10 +80,10 @@ def pose_qa(inquiry: SpatialInquiry, source: QaSource, studio: Studio, options: 
         InputError: a medium is missing, and `missing_media` is "error".
     """
     unit = f"{source.split}/{inquiry.inquiry_id}"
-    if options.missing_media == "error":
-        check_media((inquiry,), source, studio.root)
     missing = _missing(inquiry, studio.root)
     if missing:
+        if options.missing_media == "error":
+            check_media((inquiry,), source, studio.root)
         keeps = options.missing_media == "keep"
         detail = f"{studio.root / missing[0]} is not there{': asked without any picture' if keeps else ''}"
         yield LedgerEntry(
@@ -96,11 +92,15 @@ def pose_qa(inquiry: SpatialInquiry, source: QaSource, studio: Studio, options: 
         if not keeps:
             return
     try:
-        shown = Shown(parts=((),) * len(inquiry.media)) if missing else _show(inquiry, studio, options, f"{source.reader}/{unit}")
+        shown, short = (Shown(parts=((),) * len(inquiry.media)), []) if missing else _show(inquiry, studio, options, source)
+    except SceneUnseenError as error:
+        yield LedgerEntry(unit=unit, reason="scan_unusable", detail=str(error), path=inquiry.media[0].path)
+        return
     except (InputError, FileNotFoundError) as error:
         path = inquiry.media[0].path if inquiry.media else None
         yield LedgerEntry(unit=unit, reason="media_unusable", detail=str(error), path=path)
         return
+    yield from short
     yield _example(inquiry, source, shown, options)
 
 
@@ -149,7 +149,7 @@ def _example(inquiry: SpatialInquiry, source: QaSource, shown: Shown, options: Q
         group=scene or f"{source.reader}/{source.split}/{inquiry.inquiry_id}",
         tier=inquiry.question_type or OTHER,
         object_id=inquiry.inquiry_id,
-        evidence=_evidence(inquiry),
+        evidence=_evidence(inquiry) | shown.evidence,
         published=Published(
             id=inquiry.published_id,
             instruction=inquiry.text,
@@ -184,59 +184,31 @@ def _evidence(inquiry: SpatialInquiry) -> dict[str, str | float | int]:
     )
 
 
-def _show(inquiry: SpatialInquiry, studio: Studio, options: QaOptions, name: str) -> Shown:
-    rng = example_rng(options.seed, name)
+def _show(inquiry: SpatialInquiry, studio: Studio, options: QaOptions, source: QaSource) -> tuple[Shown, list[LedgerEntry]]:
+    """The media as pictures, and the videos that have too few frames."""
+    rng = example_rng(options.seed, f"{source.reader}/{source.split}/{inquiry.inquiry_id}")
     shown = Shown()
+    short: list[LedgerEntry] = []
     for medium in inquiry.media:
         start = len(shown.images)
         if medium.what == "image":
-            images, part = (studio.original(medium.path),), ImagePart(image_index=start)
-            ids = ("",)
+            images, names, part = (studio.original(medium.path),), ("",), ImagePart(image_index=start)
+            evidence = {}
         else:
-            images, times_s, ids = _frames(medium.path, studio, options.sampling, rng)
-            part = VideoPart(image_indices=tuple(range(start, start + len(images))), times_s=times_s)
+            found = video_frames(inquiry, medium.path, studio, options.frames, rng=rng)
+            images, names, evidence = found.images, found.names, found.evidence
+            part = VideoPart(image_indices=tuple(range(start, start + len(images))), times_s=found.times_s)
+            unit = f"{source.split}/{inquiry.inquiry_id}"
+            short += [entry] if (entry := shortfall(unit, found.num_frames, options.frames, path=medium.path)) else []
         role = "query" if medium.what == "image" else "frame"
         panels = tuple(
             Panel(role=role, image_index=start + place, source=image, view_id=frame_id)
-            for place, (image, frame_id) in enumerate(zip(images, ids, strict=True))
+            for place, (image, frame_id) in enumerate(zip(images, names, strict=True))
         )
-        shown = Shown(parts=(*shown.parts, (part,)), images=(*shown.images, *images), panels=(*shown.panels, *panels))
-    return shown
-
-
-def _frames(
-    path: str, studio: Studio, sampling: Sampling, rng: np.random.Generator
-) -> tuple[tuple[ImageRef, ...], tuple[float, ...], tuple[str, ...]]:
-    """The shown frames of a video, their times in seconds and their names."""
-    place = inside(studio.root, path)
-    if place.is_dir():
-        names = sorted(file.name for file in place.iterdir() if file.suffix.lower() in PICTURES)
-        chosen = sample_frames(range(len(names)), sampling, rng=rng)
-        images = tuple(studio.original(f"{path}/{names[number]}") for number in chosen)
-        rate = sampling.assumed_fps
-        ids = tuple(Path(names[number]).stem for number in chosen)
-    else:
-        changed_ns = place.stat().st_mtime_ns
-        num_frames, rate = _header(place, changed_ns)
-        chosen = sample_frames(range(num_frames), sampling, rng=rng)
-        decoded = _decoded(place, changed_ns, chosen)
-        stem = path.rpartition(".")[0]
-        images = tuple(
-            studio.derived(derived_path("frames", stem, f"{number:06d}"), lambda rgb=rgb: rgb)
-            for number, rgb in zip(chosen, decoded, strict=True)
+        shown = Shown(
+            parts=(*shown.parts, (part,)),
+            images=(*shown.images, *images),
+            panels=(*shown.panels, *panels),
+            evidence=shown.evidence | evidence,
         )
-        ids = tuple(f"{number:06d}" for number in chosen)
-    return images, tuple(round(number / rate, 3) for number in chosen), ids
-
-
-@lru_cache(maxsize=1024)
-def _header(path: Path, _changed_ns: int) -> tuple[int, float]:
-    """How many frames a video has, counted by decoding it, and how many a second."""
-    return sum(1 for _ in video.read_frames(path, lambda _: False)), float(video.frame_rate(path))
-
-
-@lru_cache(maxsize=VIDEOS_KEPT)
-def _decoded(path: Path, _changed_ns: int, chosen: tuple[int, ...]) -> tuple[UInt8[np.ndarray, "h w 3"], ...]:
-    """The chosen frames; the questions of one video stand together in most files."""
-    wanted = set(chosen)
-    return tuple(frame.rgb for frame in video.read_frames(path, wanted.__contains__) if frame.rgb is not None)
+    return shown, short

@@ -21,6 +21,7 @@ import msgspec
 import sightline
 from sightline.errors import InputError
 from sightline.files import only_writer, read_json, sync_path, write_json
+from sightline.tasks.spatial_qa import QaOptions
 from sightline.taskset.engine import Crew, RunShards
 from sightline.taskset.leaks import check_recordings
 from sightline.taskset.lines import write_lines
@@ -35,6 +36,8 @@ from sightline.types import Record
 
 MAX_SHARDS = 256
 MAX_SCENES_PER_SHARD = 64
+MAX_ROWS_PER_SHARD = 1024  # of question files: a row is one example, and a million of them would be 16,000 shards
+PLACES = ("scans", "cache")  # options that only say where something lies: it may lie elsewhere the next time
 
 Progress = Callable[[str, int, int], None]  # split, scenes done, scenes in all
 
@@ -181,9 +184,14 @@ def _drops_leaks(request: BuildRequest, split: str) -> bool:
 
 
 def _spelt_out(options: Record) -> dict[str, Any]:
-    """Every option with its value, those with their default value too, also of options in options."""
-    values = msgspec.structs.asdict(options)
-    return {name: _spelt_out(value) if isinstance(value, Record) else msgspec.to_builtins(value) for name, value in values.items()}
+    """Every option with its value, those with their default value too, also of options in options; without places."""
+    values = {name: value for name, value in msgspec.structs.asdict(options).items() if name not in PLACES}
+    return {name: _spelt_out(value) if isinstance(value, Record) else _as_read(value) for name, value in values.items()}
+
+
+def _as_read(value: object) -> Any:  # noqa: ANN401 - any plain value
+    """A value as it is after writing and reading it: a tuple is then a list."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def fingerprint_source(paths: Sequence[Path]) -> tuple[str, str]:
@@ -255,7 +263,8 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 
 def _build_shards(job: ShardJob, num_scenes: int, *, crew: Crew, on_progress: Progress | None) -> None:
-    size = min(MAX_SCENES_PER_SHARD, max(1, -(-num_scenes // MAX_SHARDS)))
+    most = MAX_ROWS_PER_SHARD if isinstance(job.options, QaOptions) else MAX_SCENES_PER_SHARD
+    size = min(most, max(1, -(-num_scenes // MAX_SHARDS)))
     bounds = [(first, min(first + size, num_scenes)) for first in range(0, num_scenes, size)]
     done = 0
     todo = []

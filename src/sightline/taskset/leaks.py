@@ -132,7 +132,12 @@ def registered_as_held_out(registry: Path) -> HeldOut:
 
 def check_scenes_of(trained: Iterable[Sighting]) -> None:
     """Raise InputError if one of these scenes is in the lists of `scene_lists`; the message names them."""
-    _refuse(find_leaks(trained, listed_sightings()))
+    check_scenes_among(trained, ())
+
+
+def check_scenes_among(trained: Iterable[Sighting], tested: Sequence[Sighting]) -> None:
+    """As `check_scenes_of`, with more that is tested on."""
+    _refuse(find_leaks(trained, [*tested, *listed_sightings()]))
 
 
 def check_mixture(train_sets: Sequence[Path], test_sets: Sequence[Path], *, registry: Path | None = None) -> None:

@@ -9,6 +9,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Int
+
 from sightline.datasets import CLIP_READERS, READERS
 from sightline.datasets.questions import QA_READERS, QUESTION_READERS, QaReader
 from sightline.datasets.scans import SCAN_READERS
@@ -20,6 +23,7 @@ from sightline.tasks.crossview import CrossViewOptions, Outcome
 from sightline.tasks.footage import ClipOptions
 from sightline.tasks.pictures import Studio
 from sightline.tasks.questions import QuestionOptions, Source, pose
+from sightline.tasks.scan_coverage import scan_records
 from sightline.tasks.seen import SeenScene, see_scene
 from sightline.tasks.spatial.options import SpatialOptions
 from sightline.tasks.spatial_qa import QaOptions, QaSource, check_media, pose_qa
@@ -252,7 +256,8 @@ class _QuestionUnit:
 
 
 class _SpatialQa:
-    """Rows of a file of spatial QA. The studio is kept while the rows show the same media: frames of one video are encoded once."""
+    """Rows of a file of spatial QA, those about the same media together. The studio is kept while the rows show the same: files may
+    be shuffled, and a video or picture is decoded once all the same."""
 
     def __init__(self, reader: str, root: Path, split: str, options: QaOptions) -> None:
         self._reader_name, self._root, self._split = reader, root, split
@@ -268,11 +273,15 @@ class _SpatialQa:
     def _source(self) -> QaSource:
         return QaSource(reader=self._reader_name, split=self._split, role=self._reader.role)
 
+    @cached_property
+    def _order(self) -> Int[np.ndarray, " n"]:
+        return self._reader.order()
+
     def __len__(self) -> int:
         return len(self._reader)
 
     def __getitem__(self, index: int) -> "_SpatialQaUnit":
-        found = self._reader[index]
+        found = self._reader[int(self._order[index])]
         media = tuple(medium.path for each in found if isinstance(each, SpatialInquiry) for medium in each.media)
         return _SpatialQaUnit(found, self._studio(media), self._source, self._options)
 
@@ -282,7 +291,8 @@ class _SpatialQa:
     def sources(self) -> list[Path]:
         if self._options.missing_media == "error" and len(self):  # before anything is staged that could not go on otherwise
             check_media([each for each in self._reader[0] if isinstance(each, SpatialInquiry)], self._source, self._root)
-        return self._reader.sources()
+        scans = self._options.frames.scans
+        return [*self._reader.sources(), *(scan_records(Path(scans)) if scans is not None else ())]
 
     def _new_studio(self, _media: tuple[str, ...]) -> Studio:
         return Studio(self._root)

@@ -1,6 +1,7 @@
 """From a scan on disk to a task set: the same answers as from the geometry itself, and what is said where something is missing."""
 
 import json
+import shutil
 from collections import Counter
 
 import msgspec
@@ -9,11 +10,12 @@ import pytest
 
 from sightline.cli import run
 from sightline.errors import InputError
-from sightline.files import write_json
+from sightline.files import write_json, write_whole
+from sightline.label_png import encode_label_png
 from sightline.media import read_rgb
 from sightline.tasks.pictures import Studio
-from sightline.tasks.spatial.options import SpatialOptions
-from sightline.tasks.spatial.scan import NEEDS_UP, scan_questions, see_scan
+from sightline.tasks.spatial.options import SpatialOptions, read_options
+from sightline.tasks.spatial.scan import NEEDS_UP, scan_questions, see_scan, unlooked_deg
 from sightline.taskset.store import TaskSet
 from sightline.types import Example, LedgerEntry
 from tests.tasks.spatial import brute
@@ -90,6 +92,20 @@ def test_the_command_builds_a_task_set_that_says_where_everything_is_from(tree, 
     assert (tmp_path / "spatial_qa-train" / "examples-00000.jsonl").read_bytes() == before
 
 
+def test_questions_about_a_scan_that_benchmarks_test_on_are_refused_by_name(tree, tmp_path, capsys):
+    root, (scan, _) = tree
+    tested = msgspec.structs.replace(scan, scan_id="scene0011_01")  # a scan of a room of VSI-Bench
+    shutil.copytree(root / scan.scan_id, tmp_path / "scans" / scan.scan_id)
+    (tmp_path / "scans" / scan.scan_id / "scan.json").unlink()
+    write_json(tmp_path / "scans" / "scene0011_01" / "scan.json", tested)
+    command = ["build", "scan-qa", "--scans", "prepared", "--root", str(tmp_path / "scans"), "--out", str(tmp_path / "out")]
+    assert run([*command, "--num-frames", "4"]) == 2
+    said = capsys.readouterr().err
+    assert "1 recording(s) are trained on and tested on: trained on scannet/scene0011 (prepared, train), tested on" in said
+    assert not (tmp_path / "out" / "spatial_qa-train").exists()
+    assert run([*command, "--num-frames", "4", "--split", "validation"]) == 0
+
+
 def test_a_scan_without_up_or_labels_is_asked_less_and_says_so(tree):
     root, (scan, _) = tree
     plain = msgspec.structs.replace(
@@ -131,3 +147,70 @@ def test_a_scene_without_objects_still_asks_about_the_camera(tree, tmp_path):
     kinds = {each.tier for each in scan_questions(bare, Studio(root), SpatialOptions(), split="t") if isinstance(each, Example)}
     assert {"camera_displacement", "camera_view_change", "room_size_estimation"} >= kinds - {"camera_movement_direction"}
     assert "camera_displacement" in kinds
+
+
+def test_only_the_types_that_are_wanted_are_asked(tree):
+    root, (scan, _) = tree
+    found = list(scan_questions(scan, Studio(root), SpatialOptions(kinds=("object_abs_distance",)), split="t"))
+    assert {each.tier for each in found if isinstance(each, Example)} == {"object_abs_distance"}
+    with pytest.raises(InputError, match="Did you mean 'object_counting'"):
+        read_options((), kinds=("object_count",))
+
+
+def test_objects_seen_in_part_are_not_measured(tree):
+    root, (scan, _) = tree
+    half, cut, *others = scan.objects
+    half, cut = msgspec.structs.replace(half, unseen_deg=200.0), msgspec.structs.replace(cut, cut=True)
+    partly = msgspec.structs.replace(scan, objects=(half, cut, *others))
+    options = SpatialOptions(limit_distance=1000, limit_nearest=1000)
+    found = list(scan_questions(partly, Studio(root), options, split="t"))
+    about = {
+        kind: {object_id for each in found if isinstance(each, Example) and each.tier == kind for object_id in asked_about(each)}
+        for kind in ("object_size_estimation", "object_abs_distance", "object_rel_distance", "object_rel_direction_easy")
+    }
+    for kind in ("object_size_estimation", "object_abs_distance", "object_rel_distance"):
+        assert not {half.object_id, cut.object_id} & about[kind]
+        assert about[kind]
+    assert half.object_id in about["object_rel_direction_easy"]  # its middle is known well enough
+    assert cut.object_id not in about["object_rel_direction_easy"]
+    assert "seen_in_part" in {each.reason for each in found if isinstance(each, LedgerEntry)}
+    all_round = SpatialOptions(limit_distance=1000, max_unseen_deg=360)
+    asked = [each for each in scan_questions(partly, Studio(root), all_round, split="t") if isinstance(each, Example)]
+    assert half.object_id in {one for each in asked if each.tier == "object_abs_distance" for one in asked_about(each)}
+
+
+def asked_about(example: Example) -> set[str]:
+    return set(json.loads(str(example.evidence["objects"])))
+
+
+def test_the_room_is_measured_only_where_the_cameras_look_around(tree):
+    root, (scan, _) = tree
+    assert unlooked_deg(scan.frames) < 10
+    # 2 atan(48 / 76.8) = 64 degrees of view: from one frame, 296 are not looked into; from four that are 45 degrees apart, 161.
+    assert unlooked_deg(scan.frames[:1]) == pytest.approx(360 - 64.01, abs=0.1)
+    assert unlooked_deg(scan.frames[:4]) == pytest.approx(360 - 64.01 - 135, abs=0.1)
+    assert unlooked_deg([]) == 360
+    part = msgspec.structs.replace(scan, frames=scan.frames[:4])
+    assert see_scan(part, Studio(root), SpatialOptions())[0].room_areas_m2 == ()
+
+
+def test_a_negative_focal_length_turns_its_axis_round(tree):
+    root, (scan, _) = tree
+    camera = scan.frames[0].camera
+    assert camera is not None
+    pose = np.reshape(camera.camera_to_world, (4, 4))
+    mirrored = msgspec.structs.replace(camera, fy=-camera.fy, camera_to_world=tuple((pose * (1, -1, 1, 1)).ravel().tolist()))
+    frame = msgspec.structs.replace(scan.frames[0], camera=mirrored)
+    place, _ = see_scan(msgspec.structs.replace(scan, frames=(frame,)), Studio(root), SpatialOptions())
+    assert place.moments[0].camera_to_world == pytest.approx(camera.camera_to_world)
+
+
+def test_labels_that_are_unknown_in_most_of_a_picture_do_not_say_what_is_absent(tree, tmp_path):
+    root, (scan, _) = tree
+    write_whole(tmp_path / "unknown.png", encode_label_png(np.full((72, 96), 255, np.uint8)))
+    (root / "unknown.png").write_bytes((tmp_path / "unknown.png").read_bytes())
+    frame = msgspec.structs.replace(scan.frames[0], instances="unknown.png")
+    place, _ = see_scan(msgspec.structs.replace(scan, frames=(frame, scan.frames[1])), Studio(root), SpatialOptions())
+    assert place.moments[0].shares is None
+    assert place.moments[1].shares
+    (root / "unknown.png").unlink()

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Int
+
 from sightline.types import Inquiry, LedgerEntry, SpatialInquiry
 
 
@@ -84,6 +87,10 @@ class QaReader(Protocol):
     def role(self) -> str: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> tuple[SpatialInquiry | LedgerEntry, ...]: ...
+    def order(self) -> Int[np.ndarray, " n"]:
+        """The indices of all rows in an order in which rows about the same media follow each other."""
+        ...
+
     def sources(self) -> list[Path]:
         """The files the questions are read from; a build goes on only if they have not changed."""
         ...

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
+import numpy as np
+from jaxtyping import Int
 
 from sightline.datasets import check_split
 from sightline.datasets.questions.qa_files import QaFile, find_medium, json_files
@@ -121,6 +123,9 @@ class Conversations:
 
     def __len__(self) -> int:
         return len(self._file)
+
+    def order(self) -> Int[np.ndarray, " n"]:
+        return self._file.order()
 
     def __getitem__(self, index: int) -> tuple[SpatialInquiry | LedgerEntry, ...]:
         raw = self._file.rows[index]

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from jaxtyping import Int
 
 from sightline.datasets import check_split
 from sightline.datasets.questions.qa_files import QaFile, find_medium, plain_value
@@ -68,6 +70,9 @@ class MindCube:
 
     def __len__(self) -> int:
         return len(self._file)
+
+    def order(self) -> Int[np.ndarray, " n"]:
+        return self._file.order()
 
     def __getitem__(self, index: int) -> tuple[SpatialInquiry | LedgerEntry, ...]:
         row = self._file[index]

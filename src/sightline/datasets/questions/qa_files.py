@@ -6,13 +6,16 @@ short is a row that cannot be read.
 """
 
 import json
+import mmap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
+import numpy as np
+from jaxtyping import Int
 
 from sightline.datasets.questions.records import MAX_BYTES, decode_record, json_records
 from sightline.errors import InputError
@@ -21,6 +24,7 @@ from sightline.types import LedgerEntry
 
 FOLDERS = ("", "visuals", "media", "videos", "data")
 SUFFIXES = (".json", ".jsonl")
+MEDIA_KEPT = 4096
 T = TypeVar("T")
 
 
@@ -50,6 +54,11 @@ class QaFile(Generic[T]):
 
     def __getitem__(self, index: int) -> T | LedgerEntry:
         return decode_record(self.rows[index], self._kind, index=index, path=self.path, root=self._root)
+
+    def order(self) -> Int[np.ndarray, " n"]:
+        """The numbers of all rows, rows about the same media (without any: the same scene) next to each other, in order of the
+        first of them: what one row shows need not be decoded again for another, wherever the file has it."""
+        return grouped(_media_of(row) for row in self.rows)
 
     @property
     def name(self) -> str:
@@ -82,15 +91,48 @@ class QaFile(Generic[T]):
 
     def _ids_repeated(self) -> frozenset[str]:
         if self._repeated is None:
-            counts: Counter[str] = Counter()
-            for row in self.rows:
-                try:
-                    fields = msgspec.json.decode(row, type=_Id)
-                except msgspec.DecodeError:
-                    continue
-                counts[str(fields.id if fields.id is not None else fields.question_id)] += 1
+            hashes = np.fromiter((hash(name) for name in self._ids()), np.int64)  # the names of a million rows would take 100 MB
+            values, numbers = np.unique(hashes, return_counts=True)
+            twice = frozenset(values[numbers > 1].tolist())
+            counts = Counter(name for name in self._ids() if hash(name) in twice) if twice else Counter[str]()
             self._repeated = frozenset(name for name, count in counts.items() if count > 1)
         return self._repeated
+
+    def _ids(self) -> Iterator[str]:
+        for row in self.rows:
+            try:
+                fields = msgspec.json.decode(row, type=_Id)
+            except msgspec.DecodeError:
+                continue
+            yield str(fields.id if fields.id is not None else fields.question_id)
+
+
+class _Media(msgspec.Struct):
+    """What a row shows, undecoded, under all its names."""
+
+    video: msgspec.Raw = msgspec.Raw()
+    videos: msgspec.Raw = msgspec.Raw()
+    image: msgspec.Raw = msgspec.Raw()
+    images: msgspec.Raw = msgspec.Raw()
+    image_path: msgspec.Raw = msgspec.Raw()
+    scene_id: msgspec.Raw = msgspec.Raw()
+    scene_name: msgspec.Raw = msgspec.Raw()
+
+
+def _media_of(row: msgspec.Raw) -> bytes:
+    try:
+        found = msgspec.json.decode(row, type=_Media | list[_Media])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    each = found if isinstance(found, list) else [found]
+    shown = b"\0".join(bytes(part) for one in each for part in (one.video, one.videos, one.image, one.images, one.image_path))
+    return shown if shown.strip(b"\0") else b"\0".join(bytes(part) for one in each for part in (one.scene_id, one.scene_name))
+
+
+def grouped(keys: Iterable[Hashable]) -> Int[np.ndarray, " n"]:
+    """The places of all keys, equal ones next to each other, in order of the first of them."""
+    groups: dict[Hashable, int] = {}
+    return np.argsort(np.fromiter((groups.setdefault(key, len(groups)) for key in keys), np.int64), kind="stable")
 
 
 class _Id(msgspec.Struct):
@@ -115,8 +157,33 @@ def read_rows(path: Path) -> Sequence[msgspec.Raw]:
         return json_records(path)
     if start not in (b"{", b"["):
         raise InputError(f"{path}: begins with {start!r}; expected a JSON array of records, or one record (object) a line.")
-    with path.open("rb") as file:
-        return [msgspec.Raw(line) for line in file if line.strip(b"\xef\xbb\xbf \t\r\n")]
+    return _Lines(path)
+
+
+class _Lines(Sequence[msgspec.Raw]):
+    """The lines of a file that are not blank. The file is mapped and no line held, because each process of a build has them all."""
+
+    def __init__(self, path: Path) -> None:
+        ends, kept = [0], []
+        with path.open("rb") as file:
+            for line in file:
+                ends.append(ends[-1] + len(line))
+                kept.append(bool(line.strip(b"\xef\xbb\xbf \t\r\n")))
+            self._file = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        edges, chosen = np.array(ends, np.int64), np.array(kept, bool)
+        self._starts, self._ends = edges[:-1][chosen], edges[1:][chosen]
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> msgspec.Raw: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[msgspec.Raw]: ...
+    def __getitem__(self, index: int | slice) -> msgspec.Raw | Sequence[msgspec.Raw]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return msgspec.Raw(self._file[int(self._starts[index]) : int(self._ends[index])])
 
 
 def _object_rows(path: Path, key: tuple[str, ...]) -> Sequence[msgspec.Raw]:
@@ -152,6 +219,14 @@ def find_medium(root: Path, candidates: Sequence[str]) -> str:
     Raises:
         InputError: a path leaves the root.
     """
+    try:
+        return _found_medium(root, tuple(candidates))
+    except FileNotFoundError:  # which is not remembered: it may be there the next time
+        return candidates[0]
+
+
+@lru_cache(maxsize=MEDIA_KEPT)
+def _found_medium(root: Path, candidates: tuple[str, ...]) -> str:
     for candidate in candidates:
         for folder in FOLDERS:
             path = f"{folder}/{candidate}" if folder else candidate
@@ -160,7 +235,7 @@ def find_medium(root: Path, candidates: Sequence[str]) -> str:
             stem, dot, _ = path.rpartition(".")
             if dot and inside(root, stem).is_dir():
                 return stem
-    return candidates[0]
+    raise FileNotFoundError(candidates[0])
 
 
 def plain_value(value: Any) -> str | float | int:  # noqa: ANN401 - of a JSON file

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from jaxtyping import Int
 
 from sightline.datasets import check_split
 from sightline.datasets.questions.qa_files import QaFile, find_medium
@@ -76,6 +78,9 @@ class ScanQa:
 
     def __len__(self) -> int:
         return len(self._file)
+
+    def order(self) -> Int[np.ndarray, " n"]:
+        return self._file.order()
 
     def __getitem__(self, index: int) -> tuple[SpatialInquiry | LedgerEntry, ...]:
         row = self._file[index]

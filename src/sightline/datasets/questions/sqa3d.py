@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from jaxtyping import Int
 
 from sightline.datasets import check_split
 from sightline.datasets.questions.qa_files import QaFile
@@ -93,6 +95,9 @@ class Sqa3d:
 
     def __len__(self) -> int:
         return len(self._file)
+
+    def order(self) -> Int[np.ndarray, " n"]:
+        return self._file.order()
 
     def __getitem__(self, index: int) -> tuple[SpatialInquiry | LedgerEntry, ...]:
         row = self._file[index]

@@ -14,10 +14,12 @@ vision-x-nyu/thinking-in-space (lmms_eval/tasks/vsibench).
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from jaxtyping import Int
 
 from sightline.datasets import check_split
 from sightline.datasets.questions.cells import parquet_files, plain_rows
-from sightline.datasets.questions.qa_files import QaFile, find_medium
+from sightline.datasets.questions.qa_files import QaFile, find_medium, grouped
 from sightline.datasets.questions.qa_text import Unusable, listed_options, read_answer
 from sightline.datasets.questions.records import check_ids, decode_records
 from sightline.datasets.questions.scenes import dataset_name
@@ -77,6 +79,10 @@ class VsiBench:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def order(self) -> Int[np.ndarray, " n"]:
+        keys = [(row.dataset, row.scene_name) if isinstance(row, Row) else ("", "") for row in self._rows]
+        return grouped(keys)
 
     def __getitem__(self, index: int) -> tuple[SpatialInquiry | LedgerEntry, ...]:
         row = self._rows[index]

@@ -88,12 +88,25 @@ class Scene:
         object_id = self.objects[index].object_id
         return max(shares.get(object_id, 0.0) for shares in known) < self.options.min_share
 
-    def askable(self, found: Found) -> list[int]:
-        """The unique objects that may be asked for; the others are counted as dropped."""
-        shown = [index for index in self.unique if not self.hidden(index)]
-        for index in set(self.unique) - set(shown):
-            found.drop("not_shown", self.objects[index].object_id)
-        return shown
+    def measured(self, index: int) -> bool:
+        """Whether the box is that of the whole object, not only of what frames happened to show of it."""
+        each = self.objects[index]
+        return not each.cut and each.unseen_deg <= self.options.max_unseen_deg
+
+    def askable(self, found: Found, *, measured: bool = False) -> list[int]:
+        """The unique objects that may be asked for, with `measured` only those whose box is the whole; the others are counted as
+        dropped."""
+        kept = []
+        for index in self.unique:
+            each = self.objects[index]
+            if self.hidden(index):
+                found.drop("not_shown", each.object_id)
+            elif each.cut or (measured and not self.measured(index)):
+                unseen = "no frame shows it whole" if each.cut else f"not seen from {each.unseen_deg:.0f} degrees around it"
+                found.drop("seen_in_part", f"{each.object_id}: {unseen}")
+            else:
+                kept.append(index)
+        return kept
 
     def rng(self, kind: str) -> np.random.Generator:
         """The generator of one kind of question about this scene."""

@@ -39,7 +39,7 @@ def counts(scene: Scene) -> Found:
 def sizes(scene: Scene) -> Found:
     """`object_size_estimation`."""
     found = Found()
-    for index in scene.askable(found):
+    for index in scene.askable(found, measured=True):
         each = scene.objects[index]
         longest = max(each.box.lengths)
         if longest < scene.options.min_size_m:
@@ -64,7 +64,7 @@ def room(scene: Scene) -> Found:
     found = Found()
     areas = scene.place.room_areas_m2
     if not areas:
-        found.drop("area_unknown", "the scene has no floor")
+        found.drop("area_unknown", "the scene has no depth, or its frames do not look all around")
     elif max(areas) - min(areas) > scene.options.room_disagreement * min(areas):
         found.drop("area_ambiguous", " and ".join(f"{area:.1f} m2" for area in areas))
     elif (answer := round(areas[0], 1)) <= 0:
@@ -86,7 +86,7 @@ def room(scene: Scene) -> Found:
 def distances(scene: Scene) -> Found:
     """`object_abs_distance`."""
     found = Found()
-    pairs = [(a, b) for a, b in combinations(scene.askable(found), 2) if not _too_near(scene, a, b, found)]
+    pairs = [(a, b) for a, b in combinations(scene.askable(found, measured=True), 2) if not _too_near(scene, a, b, found)]
     for a, b in shuffled(pairs, scene.rng("object_abs_distance"))[: scene.options.limit_distance]:
         first, second, distance = scene.objects[a], scene.objects[b], float(scene.distances[a, b])
         found.facts.append(

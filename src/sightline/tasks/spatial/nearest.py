@@ -19,17 +19,22 @@ TRIES = 60  # sets of options tried for one object
 def nearest(scene: Scene) -> Found:
     """The facts of a scene, the objects asked about in turn."""
     found = Found()
-    labels = sorted(label for label, places in scene.instances.items() if not all(scene.hidden(index) for index in places))
+    labels = sorted(label for label, places in scene.instances.items() if _comparable(scene, places))
     if len(labels) <= NUM_OPTIONS:
         return found
     rng, gap = scene.rng("object_rel_distance"), least_gap(scene)
-    by_object = [_of_object(scene, index, labels, rng, found) for index in scene.askable(found)]
+    by_object = [_of_object(scene, index, labels, rng, found) for index in scene.askable(found, measured=True)]
     turns = max((len(facts) for facts in by_object), default=0)
     facts = [facts[turn] for turn in range(turns) for facts in by_object if turn < len(facts)]
     found.facts = facts[: scene.options.limit_nearest]
     for fact in found.facts:
         fact.measured["least_gap_m"] = gap
     return found
+
+
+def _comparable(scene: Scene, places: list[int]) -> bool:
+    """Whether a kind is shown, and how near it comes is known: the boxes of all its instances are whole."""
+    return all(scene.measured(index) for index in places) and not all(scene.hidden(index) for index in places)
 
 
 def least_gap(scene: Scene) -> float:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from sightline.errors import InputError
+from sightline.errors import InputError, unknown_name
+from sightline.tasks.frame_rules import FrameRule
+from sightline.tasks.spatial import KINDS
 from sightline.types import Record
 
 
@@ -18,15 +20,19 @@ class SpatialOptions(Record):
     differ by more than `gap_small_m`, in a room of more than `large_room_m2` (or of unknown size) by more than `gap_large_m`.
     Directions: the three objects are from `near_m` to `far_m` apart, and `plan_min_m` in the plan; the object asked for lies at
     least `margin_deg` from any border between answers, and at most `max_stray` of its eight corners beyond one.
+    Boxes made from what frames show (`ScanObject.unseen_deg`): sizes and distances are asked where at most `max_unseen_deg` around
+    the object are unseen, 360 asks them all.
     Sizes: `min_size_m`; a room's area is dropped where two ways of measuring it differ by more than `room_disagreement`.
     Order of appearance: `appear_gap_s` apart; seen is `min_share` of a picture or more, and not seen is nothing at all.
     Camera: `min_moved_m` and `min_turned_deg` between two frames. Routes: the robot keeps `clearance_m` from everything.
-    `shown`: objects that are known not to be in any frame that is shown are not asked for.
+    `frames`: which frames of the scan are shown. `shown`: objects known not to be in any shown frame are not asked for.
     Per scene and kind at most `limit_distance`, `limit_nearest`, `limit_direction`, `limit_order`, `limit_route`, `limit_motion`.
+    `kinds`: the question types that are asked (`spatial.KINDS`), () for all.
     `words`: who says how to write the answer: the dialect of the model, or the words of the VSI benchmark.
     """
 
-    num_frames: int = 16
+    frames: FrameRule = FrameRule()
+    kinds: tuple[str, ...] = ()
     wording: int | Literal["first", "mixed"] = "first"
     words: Literal["dialect", "vsi"] = "dialect"
     seed: int = 0
@@ -41,6 +47,7 @@ class SpatialOptions(Record):
     plan_min_m: float = 0.3
     margin_deg: float = 10.0
     max_stray: int = 2
+    max_unseen_deg: float = 150.0
     min_size_m: float = 0.05
     room_disagreement: float = 0.1
     appear_gap_s: float = 1.0
@@ -60,7 +67,7 @@ def read_options(settings: Sequence[str], **chosen: Any) -> SpatialOptions:  # n
     """The options of a user: `NAME=VALUE` settings of any threshold, and other fields as they are.
 
     Raises:
-        InputError: no such threshold, not its kind of number, or a value that cannot be.
+        InputError: no such threshold or question type, not its kind of number, or a value that cannot be.
     """
     numbers: dict[str, Any] = {}
     for setting in settings:
@@ -72,19 +79,20 @@ def read_options(settings: Sequence[str], **chosen: Any) -> SpatialOptions:  # n
         read = msgspec.convert(numbers | chosen, SpatialOptions, strict=False)
     except msgspec.ValidationError as error:
         raise InputError(f"spatial options: {error}. docs/spatial-qa.md lists them.") from error
+    for kind in read.kinds:
+        if kind not in KINDS:
+            raise unknown_name("question type", kind, KINDS)
     for name in THRESHOLDS:
         value = getattr(read, name)
         if not (math.isfinite(value) and value >= 0):
             raise InputError(f"spatial option {name}={value}: expected a number from 0.")
     if read.margin_deg >= 45:
         raise InputError(f"spatial option margin_deg={read.margin_deg}: expected less than 45, or no direction would be left.")
-    if read.num_frames < 1:
-        raise InputError(f"num_frames={read.num_frames}: expected at least 1.")
     return read
 
 
 THRESHOLDS: dict[str, float | int] = {
     name: default
     for name, default in msgspec.structs.asdict(SpatialOptions()).items()
-    if isinstance(default, float | int) and not isinstance(default, bool) and name not in ("seed", "wording", "num_frames")
+    if isinstance(default, float | int) and not isinstance(default, bool) and name not in ("seed", "wording")
 }

@@ -13,11 +13,13 @@ from sightline.types import OrientedBox, Record
 
 
 class PlacedObject(Record):
-    """An object, by the name that questions call it, and its box."""
+    """An object, by the name that questions call it, and its box; `cut` and `unseen_deg` as in `ScanObject`."""
 
     object_id: str
     label: str
     box: OrientedBox
+    cut: bool = False
+    unseen_deg: float = 0.0
 
 
 class Moment(Record):

@@ -29,6 +29,12 @@ def _vsi_spatial_mllm() -> Rule:
     return vsi_spatial_mllm
 
 
+def _revsi() -> Rule:
+    from sightline.evaluate.protocols.qa.revsi import revsi  # noqa: PLC0415
+
+    return revsi
+
+
 def _mindcube() -> Rule:
     from sightline.evaluate.protocols.qa.letters import mindcube  # noqa: PLC0415
 
@@ -83,6 +89,7 @@ RULES: dict[str, Callable[[], Rule]] = {
     "vsi-vlmevalkit": _vsi_vlmevalkit,
     "vsi-spatial-mllm": _vsi_spatial_mllm,
     "vsi-debiased": _vsi_official,
+    "revsi": _revsi,
     "mindcube": _mindcube,
     "mindcube-lmms-eval": _mindcube_lmms_eval,
     "mindcube-vlmevalkit": _letters_vlmevalkit,

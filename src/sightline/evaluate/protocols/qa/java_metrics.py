@@ -1,8 +1,9 @@
 """METEOR, SPICE and the Penn Treebank tokenizer: Java programs whose jars the package pycocoevalcap carries.
 
-They run where `java` and the package are (pip install pycocoevalcap). Where they are not, or a program ends with an error, the
-metric is "not run" with the reason, never 0. The jars are called here and not through the package: its wrapper waits for ever for a
-METEOR that has died. SPICE also needs models that the package fetches on demand (`spice/get_stanford_models.py`) and an old Java.
+They run where `java` and the package are (pip install 'sightline[captions]'). Where they are not, or a program ends with an error,
+the metric is "not run" with the reason, never 0. The jars are called here and not through the package: its wrapper waits for ever
+for a METEOR that has died. SPICE also needs models that the package fetches on demand (`spice/get_stanford_models.py`) and an old
+Java.
 """
 
 import importlib.util
@@ -79,14 +80,14 @@ def spice(texts: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 def _jar(name: str, metric: str) -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    missing = [] if folders else [f"the package {PACKAGE} (pip install {PACKAGE})"]
+    missing = [] if folders else [f"the package {PACKAGE} (pip install 'sightline[captions]')"]
     if shutil.which("java") is None:
-        missing.append("a program called java")
+        missing.append("a program called java (any JRE from version 8 on the PATH)")
     if missing:
         raise NotRun(f"{metric} needs {' and '.join(missing)}")
     jar = Path(folders[0]) / name
     if not jar.is_file():
-        raise NotRun(f"{metric} needs {name}, which {folders[0]} does not have. Install {PACKAGE} 1.2")
+        raise NotRun(f"{metric} needs {name}, which {folders[0]} does not have: install {PACKAGE} 1.2")
     return jar
 
 

@@ -18,6 +18,7 @@ import msgspec
 from sightline.errors import InputError
 from sightline.evaluate.protocols.qa import RULES
 from sightline.evaluate.protocols.qa.answered import Answered, Mean
+from sightline.evaluate.protocols.qa.revsi import CATEGORIES as REVSI_CATEGORIES
 from sightline.evaluate.protocols.qa.texts import as_text, category, truths
 from sightline.evaluate.protocols.qa.vsi import CATEGORIES
 from sightline.evaluate.run import RunInfo, read_run
@@ -91,21 +92,34 @@ def summarise_qa(
     if misfits := [name for name in chosen if name not in fitting]:
         raise InputError(
             f"{folder}: {', '.join(misfits)} cannot score {info.taskset_name}. "
-            f"Its rules: {', '.join(fitting) or 'none, its questions are of no benchmark that has one'}."
+            f"Its rules: {', '.join(fitting) or f'none: {_no_rule(asked)}'}."
         )
+    if not chosen:
+        raise InputError(f"{folder}: no published rule can score {info.taskset_name}: {_no_rule(asked)}.")
     found = [_summarise(name, info, asked, missing=missing, prompts=prompts.hexdigest()) for name in chosen]
     for summary in found:
         write_json(folder / summary_file(summary.protocol), summary)
     return tuple(found)
 
 
+def _no_rule(asked: Sequence[Asked]) -> str:
+    types = sorted({each.answered.category for each in asked} - set(CATEGORIES))
+    return (
+        f"its questions are of no benchmark that has one. VSI-Bench's rules are for the types of VSI-Bench, and {', '.join(types)}"
+        " are none of these; `sightline build scan-qa --kind` leaves types away"
+    )
+
+
 def fitting_protocols(taskset: TaskSet, asked: Sequence[Asked]) -> tuple[str, ...]:
-    """The rules that can score these questions: those of VSI-Bench for all that have its types, else those of the reader."""
+    """The rules that can score these questions: those of VSI-Bench for all that have its types, that of ReVSI for its, else those
+    of the reader."""
     if not asked:
         return ()
     if all(each.answered.category in CATEGORIES for each in asked):
         has_parts = all(each.pruned is not None for each in asked)
         return tuple(name for name in RULES if name.startswith("vsi-") and (has_parts or name != DEBIASED))
+    if all(each.answered.category in REVSI_CATEGORIES for each in asked):
+        return ("revsi",)
     reader = asked_reader(taskset).replace("_", "").replace("-", "")
     family = next((name for name in FAMILIES if reader.startswith(name)), None)
     return tuple(name for name in RULES if family is not None and family != "vsi" and name.split("-")[0] == family)
