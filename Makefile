@@ -27,7 +27,7 @@ setup: $(BIN)/.ready ## install into .venv
 
 models: $(BIN)/.models ## also torch, transformers and lightning, for models and training on this machine
 
-demo: setup ## rooms, tasks, baselines, report: about a minute
+demo: models ## rooms, tasks, baselines, a tiny model that learns to point, report: under five minutes
 	$(BIN)/sightline demo --out $(OUT)
 
 train-demo: models ## draw clips, train a tiny SAM 2 on them: J&F and weights, about a minute

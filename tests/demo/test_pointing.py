@@ -1,63 +1,102 @@
-"""Pictures with one red object, as a task set, and a fresh tiny model that can be asked about them."""
+"""Pictures of rooms with one red object: what is on them, what they depend on, and that no room is in two splits."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sightline.demo.pointing import write_pointing
+from sightline.datasets import clip_format
+from sightline.demo.pointing import EXPRESSION, draw_pointing, write_pointing
 from sightline.errors import InputError
+from sightline.geometry.masks import decode_mask
 from sightline.media import read_rgb
-from sightline.tasks.questions import QuestionOptions
-from sightline.taskset.build import BuildRequest, build
-from sightline.taskset.store import TaskSet
-from sightline.types import TextPart
+
+NUM_TRAIN, NUM_VALIDATION = 5, 3
+NAMES = [f"room_{number:06d}" for number in range(NUM_TRAIN + NUM_VALIDATION)]
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("pointing") / "questions"
-    write_pointing(root, count=4, seed=1, first_room=7)
+    root = tmp_path_factory.mktemp("pointing") / "rooms"
+    write_pointing(root, num_train=NUM_TRAIN, num_validation=NUM_VALIDATION, seed=1)
     return root
 
 
-def test_the_object_is_red_and_large_enough_and_nothing_else_is_as_red(root):
-    for number in range(4):
-        picture = read_rgb(root / "images" / f"{number:05d}.png").astype(float)
-        mask = read_rgb(root / "masks" / f"{number:05d}.png")[..., 0] >= 128
+def _pictures(root: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((root / "train2014").iterdir())]
+
+
+def test_one_object_is_red_and_large_enough_and_nothing_else_is_as_red(root):
+    for clip in (clip for split in ("train", "val") for clip in clip_format("grefcoco")(root, split)):
+        (track,), (frame,) = clip.tracks, clip.frames
+        assert frame.image is not None
+        assert track.masks[0] is not None
+        picture, mask = read_rgb(root / frame.image).astype(float), decode_mask(track.masks[0])
         redness = picture[..., 0] - picture[..., 1:].max(axis=-1)
-        assert picture.shape == (64, 96, 3)
-        assert mask.mean() >= 0.008
-        assert redness[mask].min() > 80
-        assert np.median(redness[~mask]) < 40
+        assert picture.shape == (48, 64, 3)
+        assert mask.mean() >= 0.02
+        assert redness[mask].min() > 60
+        assert redness[~mask].max() < 60
 
 
-def test_a_room_is_the_same_in_any_set_of_the_seed(root, tmp_path):
-    write_pointing(tmp_path / "other", count=1, seed=1, first_room=9)
-    assert (tmp_path / "other/images/00000.png").read_bytes() == (root / "images/00002.png").read_bytes()
-    with pytest.raises(InputError, match="is there already"):
-        write_pointing(tmp_path / "other", count=1)
+def test_the_expression_means_the_object_and_no_room_is_in_two_splits(root):
+    clips = {split: list(clip_format("grefcoco")(root, split)) for split in clip_format("grefcoco").splits(root)}
+    assert {split: [clip.clip_id for clip in found] for split, found in clips.items()} == {"train": NAMES[:5], "val": NAMES[5:]}
+    for clip in (clip for found in clips.values() for clip in found):
+        ((text, targets),) = ((each.text, each.object_ids) for each in clip.expressions)
+        assert text == EXPRESSION
+        assert targets == (clip.tracks[0].object_id,)
+        assert not clip.problems
+    assert len(set(_pictures(root))) == len(NAMES)
 
 
-def test_it_becomes_a_task_set_that_a_fresh_tiny_model_answers(root, tmp_path):
-    pytest.importorskip("torch", reason="needs the models extra")
-    pytest.importorskip("transformers", reason="needs the models extra")
-    from sightline.demo.tiny_vlm import tiny_vlm  # noqa: PLC0415
-    from sightline.models import ModelOptions, get_model  # noqa: PLC0415
-    from sightline.models.model import Said  # noqa: PLC0415
+def test_a_picture_depends_on_seed_and_number_alone(root, tmp_path):
+    write_pointing(tmp_path / "other", num_train=1, num_validation=2, seed=1, workers=2)
+    assert _pictures(tmp_path / "other") == _pictures(root)[:3]
+    assert draw_pointing(0, seed=2).png != draw_pointing(0, seed=1).png
 
-    request = BuildRequest(
-        reader="where2place", root=str(root), splits=("test",), tasks=("where2place",), options=QuestionOptions()
-    )
-    (built,) = build(request, tmp_path / "sets")
-    taskset = TaskSet(Path(built.path))
-    questions = [example.question for example in taskset]
-    assert len(questions) == 4
-    words = [part.text for question in questions for part in question.prompt if isinstance(part, TextPart)]
-    folder = tiny_vlm(tmp_path / "tiny", words)
-    said = get_model(f"hf:{folder}", ModelOptions(dialect="roborefer", max_new_tokens=3)).answer(questions, taskset)
-    exposures = [one.exposure for one in said if isinstance(one, Said) and one.exposure is not None]
-    assert [each.processed_sizes for each in exposures] == [((96, 64),)] * 4
-    assert [each.num_image_tokens for each in exposures] == [24] * 4  # 6 x 4 squares of 16 pixels
-    again = tiny_vlm(tmp_path / "again", words)
-    assert (folder / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
+
+def test_objects_lie_anywhere_in_the_picture():
+    centres = np.array([np.argwhere(decode_mask(draw_pointing(number, seed=0).rle)).mean(axis=0) for number in range(60)])
+    halves = centres > np.array([24, 32])
+    assert 15 <= halves[:, 0].sum() <= 45
+    assert 15 <= halves[:, 1].sum() <= 45
+
+
+def test_the_same_request_keeps_what_is_there_and_another_one_is_refused(root):
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    write_pointing(root, num_train=NUM_TRAIN, num_validation=NUM_VALIDATION, seed=1)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+    with pytest.raises(InputError, match=r"seed=1.*seed=2"):
+        write_pointing(root, num_train=NUM_TRAIN, num_validation=NUM_VALIDATION, seed=2)
+
+
+def test_another_folder_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(InputError, match=r"has no rooms\.json"):
+        write_pointing(tmp_path, num_train=1, num_validation=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"num_train": 0}, "num_train is 0; expected 1"),
+        ({"num_validation": 0}, "num_validation is 0; expected 1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"workers": 0}, "workers is 0"),
+    ],
+)
+def test_a_request_out_of_range_is_refused(tmp_path, wrong, message):
+    with pytest.raises(InputError, match=message):
+        write_pointing(tmp_path / "new", **({"num_train": 1, "num_validation": 1} | wrong))
+    assert not (tmp_path / "new").exists()
+
+
+def test_boxes_are_those_of_the_masks(root):
+    annotations = json.loads((root / "grefcoco/instances.json").read_text())["annotations"]
+    for number, annotation in enumerate(annotations):
+        rows, columns = np.nonzero(decode_mask(draw_pointing(number, seed=1).rle))
+        width, height = columns.max() + 1 - columns.min(), rows.max() + 1 - rows.min()
+        assert annotation["bbox"] == [columns.min(), rows.min(), width, height]

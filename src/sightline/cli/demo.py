@@ -1,4 +1,4 @@
-"""`sightline demo`: procedural rooms, all task sets, all baselines, the report; no data and no network needed."""
+"""`sightline demo`: procedural rooms, all task sets, all baselines, a tiny model that learns, the report; no data, no network."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,14 @@ from typing import Annotated
 import typer
 
 from sightline.cli import app
-from sightline.cli.console import Json, emit, plain, progress
+from sightline.cli.console import Json, emit, plain, progress, say
 from sightline.cli.runs import run_all
 from sightline.cli.summaries import print_summaries
 
 TRAIN_ROOMS, VALIDATION_ROOMS = 4, 12
+LEARNT = """refer_point-val: a vision-language model of under a million parameters, before and after it was trained from scratch on
+other rooms. Its task is easy on purpose, one picture with one red object. Finding an object again from another view, which
+the other tables ask, is out of its reach."""
 
 
 @app.command()
@@ -20,17 +23,42 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("sightline-demo"),
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other rooms.")] = 0,
+    train: Annotated[
+        bool, typer.Option("--train/--no-train", help="Train a tiny model to point; needs 'sightline[models,train]'.")
+    ] = True,
     json: Json = False,
 ) -> None:
-    """See the whole chain in two minutes: draw rooms, build the tasks, ask the baselines, score, report."""
-    from sightline.demo.rooms import write_rooms  # noqa: PLC0415
+    """See the whole chain in minutes: draw rooms, build the tasks, train a tiny model, ask it and the baselines, score, report."""
+    from sightline.demo.learning import missing_packages  # noqa: PLC0415
     from sightline.models import MODELS  # noqa: PLC0415
+
+    missing = missing_packages() if train else []
+    left_out = f"training: it needs {' and '.join(missing)}. To see it: pip install 'sightline[models,train]'." if missing else None
+    if left_out is not None:
+        say(f"left out: {left_out}")
+    validation = _crossview(out, workers=workers, seed=seed, quiet=json)
+    learnt = _learn(out, workers=workers, seed=seed, quiet=json) if train and not missing else []
+    summaries, page, skipped = run_all(validation, list(MODELS), out / "runs", also=learnt, quiet=json)
+
+    def text() -> None:
+        print_summaries(summaries)
+        if learnt:
+            print(LEARNT)
+        print(f"report: {page.resolve()}")
+
+    skipped = [*skipped, *([left_out] if left_out else [])]
+    emit({"summaries": plain(summaries), "report": str(page), "skipped": skipped}, as_json=json, text=text)
+
+
+def _crossview(out: Path, *, workers: int, seed: int, quiet: bool) -> list[Path]:
+    """The cross-view task sets of the rooms that are for validation."""
+    from sightline.demo.rooms import write_rooms  # noqa: PLC0415
     from sightline.tasks import TASKS  # noqa: PLC0415
     from sightline.tasks.crossview import CrossViewOptions  # noqa: PLC0415
     from sightline.taskset.build import BuildRequest, build  # noqa: PLC0415
 
     rooms = out / "rooms"
-    with progress(quiet=json) as bar:
+    with progress(quiet=quiet) as bar:
         names: set[str] = set()
 
         def drawn(name: str) -> None:
@@ -48,14 +76,19 @@ def demo(
         built = build(
             request, out / "tasks", workers=workers, on_progress=lambda split, done, total: bar(f"tasks of {split}", done, total)
         )
-    validation = [Path(part.path) for part in built if part.manifest.split == "validation"]
-    summaries, page, skipped = run_all(validation, list(MODELS), out / "runs", quiet=json)
+    return [Path(part.path) for part in built if part.manifest.split == "validation"]
 
-    def text() -> None:
-        print_summaries(summaries)
-        print(f"report: {page.resolve()}")
 
-    emit({"summaries": plain(summaries), "report": str(page), "skipped": skipped}, as_json=json, text=text)
+def _learn(out: Path, *, workers: int, seed: int, quiet: bool) -> list[Path]:
+    """The tiny model before and after its training, with baselines: runs beside those of the cross-view tasks."""
+    from sightline.demo.learning import ask, learn, prepare  # noqa: PLC0415
+
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as for `sightline train`
+    folder = out / "learning"
+    with progress(quiet=quiet) as bar:
+        lesson = prepare(folder, seed=seed, workers=workers, on_progress=bar)
+        weights = learn(lesson, folder, seed=seed, on_progress=bar, quiet=quiet)
+        return ask(lesson, weights, out / "runs", on_progress=bar)
 
 
 @app.command("demo-clips")
