@@ -24,8 +24,8 @@ def composed(family: str = "line", **values) -> Composed:
 
 
 def start(folder: Path, **given) -> None:
-    with open_run(composed(), RunSettings(dir=str(folder)), **given):
-        pass
+    with open_run(composed(), RunSettings(dir=str(folder)), **given) as run:
+        (run.path / "metrics.csv").touch()
 
 
 def test_a_run_records_what_it_is(tmp_path):
@@ -99,6 +99,16 @@ def test_what_does_not_change_the_learning_may_change_and_is_recorded(tmp_path):
         "run.dir: was None, now 'x'",
         "logger: was absent, now 'wandb'",
     }
+
+
+def test_a_run_that_failed_before_its_first_step_begins_anew_with_mended_settings(tmp_path):
+    with pytest.raises(RuntimeError), open_run(composed(), RunSettings(dir=str(tmp_path)), fingerprints={"data": "abc"}):
+        raise RuntimeError("the weights are not whole")
+    with open_run(composed(rate=0.2), RunSettings(dir=str(tmp_path)), resume="last", fingerprints={"data": "def"}) as run:
+        record = json.loads((run.path / "run.json").read_text())
+    assert record["fingerprints"] == {"data": "def"}
+    assert record["resumed"] == []
+    assert "rate: 0.2" in (tmp_path / "config.yaml").read_text()
 
 
 def test_another_kind_of_run_is_refused(tmp_path):

@@ -5,7 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,11 +93,14 @@ def train_vlm(
     )
     if composed is None:
         return
+    from sightline.train.folder import is_first_process  # noqa: PLC0415
     from sightline.train.vlm.run import train_vlm as train  # noqa: PLC0415
 
-    with progress(quiet=json) as bar:
-        trained = train(composed, quiet=json, progress=bar, report=lambda line: None if json else say(line))
-    emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+    quiet = json or not is_first_process()
+    with progress(quiet=quiet) as bar:
+        trained = train(composed, quiet=quiet, progress=bar, report=lambda line: None if quiet else say(line))
+    if is_first_process():
+        emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
 
 
 def _composed(
@@ -146,11 +149,33 @@ def _print(trained: "Trained") -> None:
 
 
 def _print_end(trained: "Trained | TrainedVlm") -> None:
-    told = ", ".join(f"{name} {100 * value:.1f} %" for name, value in trained.metrics.items())
+    means = {name: value for name, value in trained.metrics.items() if "/" not in name}
+    told = ", ".join(f"{name} {_told(name, value)}" for name, value in means.items())
     print(f"{trained.outcome.reason} after step {trained.outcome.step}{': ' if told else ''}{told}")
+    _print_by_taskset(trained.metrics)
     if trained.weights is not None:
         print(f"weights: {trained.weights.resolve()}")
     print(f"run: {trained.run.resolve()}")
+    print(f"to look at it: sightline report {trained.run} --out {trained.run / 'report'}")
+
+
+def _print_by_taskset(metrics: Mapping[str, float]) -> None:
+    """The numbers called TASKSET/METRIC, a row for each task set."""
+    of_sets: dict[str, dict[str, str]] = {}
+    for name, value in metrics.items():
+        taskset, slash, metric = name.rpartition("/")
+        if slash:
+            of_sets.setdefault(taskset, {})[metric] = _told(metric, value)
+    names = list(dict.fromkeys(metric for each in of_sets.values() for metric in each))
+    rows = [[taskset, *(each.get(name, "–") for name in names)] for taskset, each in of_sets.items()]
+    if rows:
+        print_table("held-out task sets", ["task set", *names], rows)
+
+
+def _told(name: str, value: float) -> str:
+    from sightline.evaluate.table import is_share  # noqa: PLC0415
+
+    return f"{100 * value:.1f} %" if is_share(name) else f"{value:.3f}"
 
 
 def _require(*packages: str) -> None:
@@ -220,3 +245,4 @@ def _compare(folders: list[Path]) -> None:
     ]
     print_table(f"runs in {folders[0].parent}", ("run", "step", "loss", "metric", "best", "at step"), shown)
     print(f"comparison: {path.resolve()}")
+    print(f"to look at them: sightline report {folders[0].parent} --out {folders[0].parent / 'report'}")

@@ -25,11 +25,14 @@ READY = Path(__file__).parents[1] / "conf" / "mixtures"
 
 
 class Registered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One entry of a registry: a task set, or an annotation file with its media."""
+    """One entry of a registry: a task set, or an annotation file with its media. Where a training is with depth, `with_depth` is
+    false for an entry whose pictures stay alone, and `depth_codec` says how the maps of an annotation file are written."""
 
     taskset: str | None = None
     annotation_path: str | None = None
     media_root: str | None = None
+    with_depth: bool = True
+    depth_codec: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,9 @@ def _entry(path: Path, name: str, fields: object) -> Registered:
         raise InputError(f"{path}, entry {name!r}: {error}. It has taskset, or annotation_path and media_root.") from error
     if (entry.taskset is None) == (entry.annotation_path is None) or (entry.taskset is not None and entry.media_root is not None):
         raise InputError(f"{path}, entry {name!r}: expected either taskset, or annotation_path with media_root if need be.")
-    places = {key: str(path.parent / value) for key, value in msgspec.structs.asdict(entry).items() if value is not None}
-    return Registered(**places)
+    places = {key: getattr(entry, key) for key in ("taskset", "annotation_path", "media_root")}
+    absolute = {key: str(path.parent / value) for key, value in places.items() if value is not None}
+    return msgspec.structs.replace(entry, **absolute)
 
 
 def ready_mixtures() -> dict[str, Path]:

@@ -18,6 +18,7 @@ from sightline.train.folder import RunFolder
 from sightline.train.metrics import MetricsFile
 from sightline.train.progress import Bar, Rates, memory_gb
 from sightline.train.settings import EngineSettings
+from sightline.train.sharding import divided, undivided
 from sightline.train.signals import StopRequest
 
 
@@ -161,12 +162,13 @@ class BetweenUpdates(Callback):
 
     def _save(self, trainer: Trainer, engine: Engine, *, gained: bool) -> None:
         """On rank 0; the others wait, so that none runs on from a step that is not safe."""
+        state = state_of(trainer, engine, self.around.standing)
         if trainer.is_global_zero:
             checkpoints = self.around.run.checkpoints
             if self.around.metrics is not None:
                 self.around.metrics.sync()
             metrics = self.around.standing.latest if evaluates(self.settings, self.step) else {}
-            saved = checkpoints.publish(self.step, state_of(trainer, engine, self.around.standing), metrics=metrics)
+            saved = checkpoints.publish(self.step, state, metrics=metrics)
             if gained:
                 checkpoints.point("best", saved, metric=self.settings.evaluation.metric)
             checkpoints.prune()
@@ -195,22 +197,31 @@ def evaluates(settings: EngineSettings, step: int) -> bool:
 def evaluate(trainer: Trainer, engine: Engine, step: int) -> dict[str, float]:
     """The trainable's own evaluation on rank 0, its numbers on all ranks. Every module is left in the mode it was in."""
     values: dict[str, float] = {}
+    sharded = engine.sharded
+    weights = undivided(engine.trained.state_dict(), keep=trainer.is_global_zero) if sharded else {}
     if trainer.is_global_zero:
         modes = [(module, module.training) for module in engine.trained.modules()]
         engine.trained.eval()
         with torch.no_grad(), trainer.precision_plugin.forward_context():
-            values = {name: float(value) for name, value in engine.trainable.evaluate(step).items()}
+            found = sharded.trainable.evaluate_whole(step, weights, engine.device) if sharded else engine.trainable.evaluate(step)
+            values = {name: float(value) for name, value in found.items()}
         for module, training in modes:
             module.training = training
     return trainer.strategy.broadcast(values)
 
 
 def state_of(trainer: Trainer, engine: Engine, standing: Standing) -> dict[str, Any]:
-    """What a checkpoint holds. The schedule and all random numbers follow from the step, so nothing of them is in it."""
+    """What a checkpoint holds. The schedule and all random numbers follow from the step, so nothing of them is in it.
+
+    All ranks must call it; of a divided model rank 0 alone gets the tensors.
+    """
+    model, optimizer = engine.trained.state_dict(), trainer.optimizers[0].state_dict()
+    if engine.sharded:
+        model, optimizer = (undivided(each, keep=trainer.is_global_zero) for each in (model, optimizer))
     return {
         "step": engine.first + trainer.global_step,
-        "model": engine.trained.state_dict(),
-        "optimizer": trainer.optimizers[0].state_dict(),
+        "model": model,
+        "optimizer": optimizer,
         "standing": {
             "best": standing.best,
             "best_step": standing.best_step,
@@ -227,7 +238,7 @@ def restore_optimizer(trainer: Trainer, state: dict[str, Any]) -> None:
         InputError: the state is of other parameters.
     """
     try:
-        trainer.optimizers[0].load_state_dict(state)
+        trainer.optimizers[0].load_state_dict(divided(state, trainer.optimizers[0]))
     except ValueError as error:
         raise InputError(
             f"the checkpoint's optimiser is of other parameters: {error}. Resume with the settings it was made with."

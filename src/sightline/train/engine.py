@@ -14,6 +14,7 @@ from sightline.files import write_json
 from sightline.train.schedule import adamw, set_rates, staged_factor
 from sightline.train.seeding import seed_batch
 from sightline.train.settings import EngineSettings
+from sightline.train.sharding import Sharded, shardable, whole_number
 from sightline.train.trainable import BatchNote, Processes, Trainable
 
 
@@ -70,6 +71,14 @@ class Engine(LightningModule):
         self.first = first
         self.folder = folder
         self.update = Update()
+        self.sharded: Sharded | None = None
+
+    def configure_model(self) -> None:
+        """Divide the model where that is asked for; Lightning calls it before the optimiser is made."""
+        own = self.settings.trainer
+        if own.strategy == "fsdp2" and self.sharded is None:
+            assert self.device_mesh is not None, "the strategy has made it"
+            self.sharded = Sharded(shardable(self.trainable), self.device_mesh["data_parallel"], precision=own.precision)
 
     def train_dataloader(self) -> Batches:
         each = self.settings.trainer.accumulate
@@ -93,7 +102,7 @@ class Engine(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401
         number = self.first * self.settings.trainer.accumulate + batch_idx
         seed_batch(self.settings.seed, number, self.trainer.global_rank)
-        losses = self.trainable.losses(batch, number)
+        losses = (self.sharded or self.trainable).losses(batch, number)
         self.update.notes.append(self.trainable.note(batch))
         self.update.losses.append({name: loss.detach() for name, loss in losses.items()})
         return torch.stack([loss.float() for loss in losses.values()]).sum()
@@ -101,7 +110,7 @@ class Engine(LightningModule):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient, and stop before the parameters are touched where anything is not finite."""
         parameters = [each for group in optimizer.param_groups for each in group["params"] if each.grad is not None]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.trainer.clip or float("inf"))
+        norm = whole_number(torch.nn.utils.clip_grad_norm_(parameters, self.settings.trainer.clip or float("inf")))
         finite = torch.stack([torch.isfinite(loss).all() for each in self.update.losses for loss in each.values()]).all()
         wrong = ~(finite & torch.isfinite(norm)).reshape(1)
         if self.trainer.world_size > 1:

@@ -29,6 +29,7 @@ from sightline.errors import InputError
 from sightline.files import read_json, write_json, write_whole
 from sightline.train.checkpoints import Checkpoint, Checkpoints, read_checkpoint
 from sightline.train.config.compose import Composed, flatten
+from sightline.train.metrics import METRICS
 from sightline.train.settings import RunSettings
 from sightline.train.versions import git_commit, versions
 
@@ -191,9 +192,10 @@ def _start(path: Path, checkpoints: Checkpoints, resume: str | None) -> Checkpoi
 
 
 def _record(path: Path, composed: Composed, fingerprints: dict[str, str], start: Checkpoint | None) -> None:
-    """Write `config.yaml` and `run.json`, or compare with those that are there."""
+    """Write `config.yaml` and `run.json`, or compare with those that are there. A run that failed before anything was learnt has
+    nothing to keep equal, so it begins anew with the settings as they were mended."""
     now = datetime.now().astimezone().isoformat(timespec="microseconds")
-    if (path / RUN).exists():
+    if (path / RUN).exists() and (start is not None or (path / METRICS).exists()):
         before = read_json(path / RUN, RunRecord)
         changed = _changes(path, composed, before, fingerprints)
         resumption = Resumption(at=now, step=start.step if start else 0, changed=tuple(changed))
@@ -217,7 +219,7 @@ def _changes(path: Path, composed: Composed, before: RunRecord, fingerprints: di
     """What changed and may; all that may not is refused."""
     if before.family != composed.family:
         raise InputError(f"{path} holds a run of {before.family!r}, not of {composed.family!r}. Choose another folder.")
-    old, new = dict(flatten(_read_config(path / CONFIG))), dict(flatten(composed.values))
+    old, new = dict(flatten(read_config(path / CONFIG))), dict(flatten(composed.values))
     differing = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key) or (key in old) != (key in new)]
     told = {key: f"{key}: was {_shown(old, key)}, now {_shown(new, key)}" for key in differing}
     refused = [told[key] for key in differing if not _may_change(key)]
@@ -244,7 +246,12 @@ def _shown(values: Mapping[str, object], key: str) -> str:
     return repr(values[key]) if key in values else "absent"
 
 
-def _read_config(path: Path) -> dict[str, object]:
+def read_config(path: Path) -> dict[str, object]:
+    """The values of a run's `config.yaml`.
+
+    Raises:
+        InputError: too large, or no YAML of keys and values.
+    """
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise InputError(f"{path}: more than {MAX_CONFIG_BYTES:,} bytes; this is no configuration of a run.")
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch import Trainer
-from lightning.pytorch.strategies import DDPStrategy, Strategy
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from loguru import logger
 from rich.console import Console
 
@@ -27,6 +27,7 @@ from sightline.train.logs import run_log
 from sightline.train.metrics import METRICS, MetricsFile, lightning_loggers
 from sightline.train.progress import Bar
 from sightline.train.settings import EngineSettings, TrainerSettings
+from sightline.train.sharding import shardable
 from sightline.train.signals import StopRequest, watched
 from sightline.train.trainable import Trainable
 
@@ -63,6 +64,8 @@ def train(trainable: Trainable, settings: EngineSettings, run: RunFolder, *, qui
     first_process = is_first_process()
     console = Console(stderr=True) if first_process and not quiet else None
     with run_log(run.path, rank=0 if first_process else _local_rank(), console=console):
+        if settings.trainer.strategy == "fsdp2":
+            shardable(trainable)  # said before other processes are started
         begin = Beginning() if run.start is None else _restore(trainable, run.start)
         first, standing = begin.step, begin.standing
         if first >= settings.trainer.max_steps:
@@ -134,6 +137,9 @@ def _trainer(settings: EngineSettings, folder: Path, between: BetweenUpdates, fi
 def _strategy(settings: TrainerSettings) -> Strategy | str:
     if settings.strategy == "auto" and settings.devices * settings.num_nodes == 1:
         return "auto"
+    if settings.strategy == "fsdp2":
+        processes = settings.devices * settings.num_nodes
+        return ModelParallelStrategy(data_parallel_size=processes, tensor_parallel_size=1, timeout=LONGEST_WAIT)
     unused = settings.strategy == "ddp_find_unused_parameters_true"
     return DDPStrategy(find_unused_parameters=unused, timeout=LONGEST_WAIT)
 

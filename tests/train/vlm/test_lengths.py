@@ -59,6 +59,7 @@ def test_counts_are_the_lengths_of_labelled_samples_and_are_read_once(rooms, cha
 
 def test_counting_goes_on_where_it_was_interrupted(rooms, chat, tmp_path, monkeypatch):
     monkeypatch.setattr(lengths, "ROWS_A_PART", 4)
+    monkeypatch.setattr(lengths, "ROWS_A_CHUNK", 2)
     source = Counted(TaskSetSource(rooms["t1_multi"], chat.dialect))
 
     class Interrupted(Counted):
@@ -74,6 +75,22 @@ def test_counting_goes_on_where_it_was_interrupted(rooms, chat, tmp_path, monkey
     whole = token_counts(source.source, chat, cache=tmp_path / "whole")
     assert np.array_equal(counts.tokens, whole.tokens)
     assert {path.name for path in next(tmp_path.glob("t1*")).iterdir()} == {"what.json", "counts.npy", "bad.json", ".lock"}
+
+
+def test_several_processes_count_what_one_does(chat, tmp_path, monkeypatch):
+    monkeypatch.setattr(lengths, "ROWS_A_PART", 6)
+    monkeypatch.setattr(lengths, "ROWS_A_CHUNK", 3)
+    for number in range(5):
+        Image.new("RGB", (64 + 32 * number, 64)).save(tmp_path / f"{number}.png")
+    names = [f"{number % 6}.png" for number in range(16)]  # 5.png is missing
+    source = Counted(talk(tmp_path, *names))
+    alone, together = (token_counts(source, chat, cache=tmp_path / str(n), num_workers=n) for n in (0, 2))
+    assert source.read == list(range(16))  # the second time not by this process
+    for one, two in ((alone.tokens, together.tokens), (alone.supervised, together.supervised), (alone.media, together.media)):
+        assert np.array_equal(one, two)
+    assert alone.bad == together.bad
+    assert set(alone.bad) == {5, 11}
+    assert len(set(alone.tokens.tolist())) == 6
 
 
 def talk(folder: Path, *images: str) -> JsonSource:

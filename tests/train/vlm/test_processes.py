@@ -24,6 +24,7 @@ def test_two_processes_train_as_one_does(tmp_path, saved, rooms):
         command = [sys.executable, "-m", "sightline", "train", "vlm", *small, *own, *more]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout.count("run: ") == 1  # the first process alone says how it ended
         found.append(read_metrics(run / "metrics.csv"))
     assert [row["step"] for row in found[1]] == [1, 2, 3]
     for one, two in zip(*found, strict=True):

@@ -60,7 +60,7 @@ def test_data_that_cannot_be_meant_is_refused(tmp_path, saved, registry, overrid
         (("data.path=a", "data.registry=b", "data.mixture=[a]"), "expected one of them"),
         (("data.path=a", "trainer.accumulate=3"), "Give a multiple of 3"),
         (("data.path=a", "model.parts.visoin.how=frozen"), r"did you mean 'model\.parts\.vision\.how'"),
-        (("data.path=a", "trainer.strategy=fsdp2"), r"trainer\.strategy: 'fsdp2'"),
+        (("data.path=a", "trainer.strategy=deepspeed"), r"strategy=deepspeed is not offered.*fsdp2 divides"),
         (("data.path=a", "evaluation={every: 1, metric: x, patience: 2}"), "early stopping needs held-out task sets"),
     ],
 )

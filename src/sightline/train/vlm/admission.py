@@ -12,7 +12,7 @@ from jaxtyping import Int32, Int64
 from sightline.errors import InputError
 from sightline.files import write_whole
 from sightline.train.vlm.lengths import Counts
-from sightline.train.vlm.samples import Source
+from sightline.train.vlm.samples import Grouped, Source
 from sightline.types import LedgerEntry
 
 Policy = Literal["stop", "drop"]
@@ -21,19 +21,26 @@ POLICIES: tuple[Policy, ...] = ("stop", "drop")
 
 @dataclass(frozen=True)
 class Table:
-    """What a plan knows of a source: the tokens of each sample, 0 where it cannot be read (`reason` says why), and their ids."""
+    """What a plan knows of a source: the tokens of each sample, 0 where it cannot be read (`reason` says why), and their ids;
+    `groups` are numbers, the same for samples that show the same pictures, None where each is by itself."""
 
     name: str
     tokens: Int32[np.ndarray, " n"]
     fingerprint: str
     id_of: Callable[[int], str]
     reason: Callable[[int], str] = str
+    groups: Int64[np.ndarray, " n"] | None = None
 
     @classmethod
-    def of(cls, source: Source, counts: Counts) -> "Table":
-        """The table of a counted source."""
+    def of(cls, source: Source, counts: Counts, *, grouped: bool = False) -> "Table":
+        """The table of a counted source; `grouped`: with the groups of a source that has any."""
         return cls(
-            source.name, counts.tokens, counts.fingerprint, lambda position: _id_of(source, position), counts.bad.__getitem__
+            source.name,
+            counts.tokens,
+            counts.fingerprint,
+            lambda position: _id_of(source, position),
+            counts.bad.__getitem__,
+            source.groups() if grouped and isinstance(source, Grouped) else None,
         )
 
 

@@ -14,6 +14,7 @@ from sightline.files import read_json
 from sightline.models.checkpoint import SMALL_FILES, open_checkpoint
 from sightline.models.huggingface_inputs import Inputs
 from sightline.models.options import ModelOptions
+from sightline.train.vlm.depth import depth_taker
 from sightline.train.vlm.frames import MAX_FRAMES, Layout, lay_out
 from sightline.train.vlm.labels import Labelled, Labeller
 from sightline.train.vlm.media_tokens import media_rule
@@ -57,13 +58,13 @@ class Chat:
             raise _named(sample, error) from error
 
 
-def open_chat(folder: Path, options: ModelOptions, *, max_frames: int = MAX_FRAMES) -> Chat:
+def open_chat(folder: Path, options: ModelOptions, *, max_frames: int = MAX_FRAMES, with_depth: bool = False) -> Chat:
     """The processor of the checkpoint in `folder`, with the pixel limits and the dialect of `options`.
 
     Raises:
         FileNotFoundError: no such folder.
         InputError: torch or transformers are not installed; no whole checkpoint, no processor or chat template; limits that mean
-            nothing to it; an unknown family without a dialect; or less than one frame.
+            nothing to it; an unknown family without a dialect; less than one frame; or `with_depth` of a family that takes none.
     """
     missing = [package for package in PACKAGES if importlib.util.find_spec(package) is None]
     if missing:
@@ -76,6 +77,8 @@ def open_chat(folder: Path, options: ModelOptions, *, max_frames: int = MAX_FRAM
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=options.trust_remote_code)
     inputs = Inputs(checkpoint, options, config=config)
     processor = inputs.processor
+    if with_depth:
+        depth_taker(processor, where=str(folder))
     labeller = Labeller(processor, media_rule(processor), ends=_end_tokens(folder, processor), where=str(folder))
     return Chat(labeller, inputs.dialect, _fingerprint(folder, inputs, max_frames), max_frames)
 

@@ -16,33 +16,14 @@ from sightline.train.vlm.labels import IGNORED
 from sightline.train.vlm.loading import Batches, load_batches
 from sightline.train.vlm.prepare import Prepared
 from sightline.train.vlm.settings import VlmSettings
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A piece of a sample's text. `supervised`: the model is to write it. Runs of the media token are told as `<token x 64>`."""
-
-    text: str
-    supervised: bool
-
-
-@dataclass(frozen=True)
-class CheckedSample:
-    """One sample of the batch: its numbers, and its text in stretches."""
-
-    id: str
-    source: str
-    num_pictures: int
-    num_tokens: int
-    num_supervised: int
-    stretches: tuple[Stretch, ...]
+from sightline.train.vlm.shown import DecodedSample, Stretch
 
 
 @dataclass(frozen=True)
 class CheckedBatch:
     """What the check saw. `shapes` are those of the batch's tensors by name."""
 
-    samples: tuple[CheckedSample, ...]
+    samples: tuple[DecodedSample, ...]
     shapes: dict[str, tuple[int, ...]]
     padding: float
 
@@ -61,58 +42,74 @@ def check_batch(settings: VlmSettings, prepared: Prepared) -> CheckedBatch:
     loaded = next(load_batches(batches, range(1)))
     assert loaded.batch is not None, "a sample that cannot be read stops the check"
     batch = loaded.batch
-    tokens = [tensor.tolist() for tensor in _texts(batch)]
     tensors = {"input_ids": batch.input_ids, "targets": batch.targets, "position_ids": batch.position_ids}
     return CheckedBatch(
-        samples=tuple(_sample(batch, index, prepared, ids) for index, ids in enumerate(tokens)),
+        samples=tuple(_checked(batch, index, prepared, ids) for index, ids in enumerate(_texts(batch))),
         shapes={name: tuple(tensor.shape) for name, tensor in (tensors | batch.pictures.tensors).items()},
         padding=batch.padding,
     )
 
 
-def _texts(batch: Batch) -> list:
-    """Ids and targets of each sample, (2, n), in the order of `ids`."""
+def decoded_samples(batch: Batch, prepared: Prepared, *, limit: int) -> tuple[DecodedSample, ...]:
+    """The first `limit` samples of a batch in words."""
+    texts = _texts(batch)[:limit]
+    return tuple(_decoded(batch, index, prepared, tokens) for index, tokens in enumerate(texts))
+
+
+def _texts(batch: Batch) -> list[list[list[int]]]:
+    """Ids and targets of each sample, [2][n], in the order of `ids`."""
     import torch  # noqa: PLC0415
 
     both = torch.stack([batch.input_ids, batch.targets])
     return [
-        both[:, row, batch.sequences[row] == number]
+        both[:, row, batch.sequences[row] == number].tolist()
         for row in range(batch.input_ids.shape[0])
         for number in range(int(batch.sequences[row].max()) + 1)
     ]
 
 
-def _sample(batch: Batch, index: int, prepared: Prepared, tokens: list[list[int]]) -> CheckedSample:
+def _checked(batch: Batch, index: int, prepared: Prepared, tokens: list[list[int]]) -> DecodedSample:
     ids, targets = tokens
     name = f"{batch.sources[index]}, sample {batch.ids[index]!r}"
-    supervised = [False, *(target != IGNORED for target in targets[:-1])]
     for place, target in enumerate(targets[:-1]):
         if target not in (IGNORED, ids[place + 1]):
             raise InputError(f"{name}: token {place} is to foretell {target}, but {ids[place + 1]} comes next.")
-    if not any(supervised):
+    if all(target == IGNORED for target in targets[:-1]):
         raise InputError(f"{name}: no token is supervised, so nothing would be learnt from it. Is its answer empty?")
-    slot = prepared.chat.labeller.processor.image_token
-    slot_id = prepared.chat.labeller.processor.tokenizer.convert_tokens_to_ids(slot)
+    slot, slot_id = _slot(prepared)
     in_slots = sum(1 for is_slot, _ in groupby(ids, key=slot_id.__eq__) if is_slot)
     if batch.num_pictures[index] and not in_slots:
         raise InputError(f"{name}: {batch.num_pictures[index]} pictures, but no token {slot} in its text.")
-    return CheckedSample(
+    return _decoded(batch, index, prepared, tokens)
+
+
+def _decoded(batch: Batch, index: int, prepared: Prepared, tokens: list[list[int]]) -> DecodedSample:
+    ids, targets = tokens
+    supervised = [False, *(target != IGNORED for target in targets[:-1])]
+    return DecodedSample(
         id=batch.ids[index],
         source=batch.sources[index],
         num_pictures=batch.num_pictures[index],
         num_tokens=batch.num_tokens[index],
         num_supervised=batch.num_supervised[index],
-        stretches=_stretches(ids, supervised, prepared, (slot, slot_id)),
+        stretches=_stretches(ids, supervised, prepared),
     )
 
 
-def _stretches(ids: list[int], supervised: list[bool], prepared: Prepared, slot: tuple[str, int]) -> tuple[Stretch, ...]:
+def _slot(prepared: Prepared) -> tuple[str, int]:
+    """The token that pictures stand in for, as text and as id."""
+    slot = prepared.chat.labeller.processor.image_token
+    return slot, prepared.chat.labeller.processor.tokenizer.convert_tokens_to_ids(slot)
+
+
+def _stretches(ids: list[int], supervised: list[bool], prepared: Prepared) -> tuple[Stretch, ...]:
     tokenizer = prepared.chat.labeller.processor.tokenizer
+    slot, slot_id = _slot(prepared)
     found = []
     for (is_supervised, is_slot), each in groupby(
-        zip(ids, supervised, strict=True), key=lambda pair: (pair[1], pair[0] == slot[1])
+        zip(ids, supervised, strict=True), key=lambda pair: (pair[1], pair[0] == slot_id)
     ):
         run = [token for token, _ in each]
-        text = f"{slot[0]} x {len(run)}" if is_slot else tokenizer.decode(run, skip_special_tokens=False)
+        text = f"{slot} x {len(run)}" if is_slot else tokenizer.decode(run, skip_special_tokens=False)
         found.append(Stretch(text, is_supervised))
     return tuple(found)

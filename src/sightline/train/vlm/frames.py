@@ -13,6 +13,7 @@ from pathlib import Path
 from sightline import media, video
 from sightline.dialects.times import time_words
 from sightline.errors import InputError
+from sightline.train.vlm.depth import check_header
 from sightline.train.vlm.samples import MediaRef, Sample, Slot, Turn
 
 MAX_FRAMES = 8
@@ -20,11 +21,13 @@ MAX_FRAMES = 8
 
 @dataclass(frozen=True)
 class Picture:
-    """What stands in one slot: a picture, or frame number `frame` of a video. `size` is (width, height) of the original."""
+    """What stands in one slot: a picture, with its depth where it has one, or frame number `frame` of a video. `size` is (width,
+    height) of the original."""
 
     ref: MediaRef
     size: tuple[int, int]
     frame: int | None = None
+    depth: MediaRef | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,11 @@ def _lay_out(sample: Sample, max_frames: int) -> Layout:
             elif part.kind == "image":
                 parts.append(Slot("image", len(pictures)))
                 ref = sample.images[part.index]
-                pictures.append(Picture(ref, ref.size or _picture_size(ref.path)))
+                depth = sample.depths[part.index] if sample.depths else None
+                size = ref.size or _picture_size(ref.path)
+                if depth is not None:
+                    check_header(depth, size)
+                pictures.append(Picture(ref, size, depth=depth))
             else:
                 _show_video(sample.videos[part.index], max_frames, parts, pictures)
         turns.append(Turn(turn.role, tuple(parts)))

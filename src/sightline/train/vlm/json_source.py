@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
+from jaxtyping import Int64
 
 from sightline.datasets.questions.scenes import SceneName, named_scene, scene_in_paths
+from sightline.depth_codecs import get_codec
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.train.vlm.json_rows import JsonRows
@@ -75,6 +78,7 @@ class JsonSource:
         path: a JSON array or JSON lines.
         media_root: the folder that paths are relative to and must stay in; None: the file's own.
         name: what tables call it; None: the file's.
+        depth_codec: how the files of `depth` are written; None: depth is left out.
         report: is told once of each field that is not read.
 
     Raises:
@@ -88,6 +92,7 @@ class JsonSource:
         *,
         media_root: Path | None = None,
         name: str | None = None,
+        depth_codec: str | None = "u8x3_minmax",
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.path = path
@@ -95,6 +100,7 @@ class JsonSource:
         self.name = name or path.stem
         self.unread_fields: set[str] = set()
         self._report = report
+        self._depth_codec = depth_codec if depth_codec is None else get_codec(depth_codec).name
         if not self.media_root.is_dir():
             raise FileNotFoundError(f"{self.media_root}: no such folder for the media of {path}. Set media_root.")
         self._rows = JsonRows(path)
@@ -104,12 +110,14 @@ class JsonSource:
 
     @property
     def fingerprint(self) -> str:
-        """The file's content and its media root."""
+        """The file's content, its media root and what is made of its depth."""
         return self._fingerprint
 
     @cached_property
     def _fingerprint(self) -> str:
-        return hashlib.blake2b(f"{self._rows.digest()} {self.media_root.resolve()}".encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(
+            f"{self._rows.digest()} {self.media_root.resolve()} {self._depth_codec}".encode(), digest_size=16
+        ).hexdigest()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -124,7 +132,8 @@ class JsonSource:
         self._note_unread(fields.keys() - KNOWN)
         sample_id = f"{self.name}#{position}" if record.id is None else str(record.id)
         where = f"{self.path}, record {position}, id {sample_id!r}"
-        images, videos, depths = (self._media(record, kind, where) for kind in ("image", "video", "depth"))
+        images, videos = (self._media(record, kind, where) for kind in ("image", "video"))
+        depths = self._media(record, "depth", where) if self._depth_codec is not None else ()
         turns = _turns(record, where)
         _check_counts(turns, {"image": len(images), "video": len(videos)}, where)
         return Sample(sample_id, self.name, turns, images=images, videos=videos, depths=depths)
@@ -160,6 +169,20 @@ class JsonSource:
             if scene.dataset and scene.scene_id:
                 yield scene
 
+    def groups(self) -> Int64[np.ndarray, " n"]:
+        """By the record's scene, or where it names none by its first medium."""
+        decoder = msgspec.json.Decoder(_Place)
+        names = []
+        for position in range(len(self)):
+            try:
+                place = decoder.decode(self._rows[position])
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                place = _Place()  # reading the sample says what is wrong with it
+            paths = [path for one in (place.image, place.images, place.video, place.videos) for path in _listed(one)]
+            scene = place.scene_id or place.scene_name
+            names.append(f"scene {scene}" if scene else paths[0] if paths else f"record {position}")
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
     def _note_unread(self, fields: set[str]) -> None:
         for field in sorted(fields - self.unread_fields):
             self.unread_fields.add(field)
@@ -170,7 +193,8 @@ class JsonSource:
         if one and several:
             raise InputError(f"{where}: both {kind!r} and '{kind}s'; expected one of them. Remove the other.")
         paths = [one] if isinstance(one, str) else one or several or []
-        return tuple(MediaRef(self._file(path, where)) for path in paths)
+        codec = self._depth_codec if kind == "depth" else None
+        return tuple(MediaRef(self._file(path, where), codec=codec) for path in paths)
 
     def _file(self, path: str, where: str) -> Path:
         relative = Path(path)

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from sightline.errors import InputError
-from sightline.train.vlm.frames import Layout
+from sightline.train.vlm.depth import depth_taker
+from sightline.train.vlm.frames import Layout, Picture
 from sightline.train.vlm.media_tokens import MediaRule
 from sightline.train.vlm.samples import Slot, Turn
 
@@ -78,7 +79,7 @@ class Labeller:
                 what was said.
         """
         plain = self._tokenise(layout)
-        media = [self.rule.tokens(*picture.size) for picture in layout.pictures]
+        media = [self._media(picture) for picture in layout.pictures]
         labels = np.where(plain.supervised, plain.ids, IGNORED)
         ids_parts, label_parts, slots = [], [], []
         last = length = 0
@@ -95,8 +96,14 @@ class Labeller:
     def count(self, layout: Layout) -> tuple[int, int, int]:
         """Tokens in all, supervised ones, and those of pictures; those of `label`, without making them."""
         plain = self._tokenise(layout)
-        num_media = sum(self.rule.tokens(*picture.size).size for picture in layout.pictures)
+        num_media = sum(self._media(picture).size for picture in layout.pictures)
         return plain.ids.size - plain.slots.size + num_media, int(plain.supervised.sum()), num_media
+
+    def _media(self, picture: Picture) -> Int64[np.ndarray, " n"]:
+        tokens = self.rule.tokens(*picture.size)
+        if picture.depth is None:
+            return tokens
+        return np.concatenate([tokens, depth_taker(self.processor, where=self._where).depth_tokens(*picture.size)])
 
     def _tokenise(self, layout: Layout) -> _Plain:
         text, spans = self._render(layout)

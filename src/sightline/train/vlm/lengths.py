@@ -14,7 +14,8 @@ here, but where a sample is put together and has another length than was planned
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +29,7 @@ from sightline.train.vlm.chat import Chat
 from sightline.train.vlm.samples import Source
 
 FORMAT = 1
-ROWS_A_PART = 4096
+ROWS_A_PART, ROWS_A_CHUNK = 4096, 64
 Progress = Callable[[str, int, int], None]
 Bad = dict[str, str]
 """Why a sample cannot be counted, by its position (JSON has no other keys than text)."""
@@ -48,8 +49,11 @@ class Counts:
     bad: dict[int, str]
 
 
-def token_counts(source: Source, chat: Chat, *, cache: Path, progress: Progress = lambda *_: None) -> Counts:
+def token_counts(source: Source, chat: Chat, *, cache: Path, num_workers: int = 0, progress: Progress = lambda *_: None) -> Counts:
     """The counts of every sample of `source`, memory-mapped; counted now where they are not in `cache`.
+
+    Args:
+        num_workers: processes that count; 0: this one. The counts are the same.
 
     Raises:
         InputError: another process is counting the same, or the cache is damaged.
@@ -62,7 +66,7 @@ def token_counts(source: Source, chat: Chat, *, cache: Path, progress: Progress 
             remove_temporaries(folder)
             write_json(folder / "what.json", what)
             if not (folder / "counts.npy").is_file():
-                _count_all(source, chat, folder, progress)
+                _count_all(Chunks(source, chat), folder, num_workers, progress)
     elif read_json(folder / "bad.json", Bad):
         with only_writer(folder):
             _count_bad_again(source, chat, folder)
@@ -74,16 +78,37 @@ def token_counts(source: Source, chat: Chat, *, cache: Path, progress: Progress 
     return Counts(tokens, supervised, media, key, bad)
 
 
-def _count_all(source: Source, chat: Chat, folder: Path, progress: Progress) -> None:
-    starts = range(0, len(source), ROWS_A_PART)
-    what = f"tokens of {source.name}"
-    for part, start in enumerate(starts):
-        end = min(start + ROWS_A_PART, len(source))
-        if not (folder / f"part-{part:05d}.npy").is_file():
-            counts, bad = _count(source, chat, range(start, end), progress=lambda done: progress(what, done, len(source)))
-            write_json(folder / f"bad-{part:05d}.json", bad)
-            write_whole(folder / f"part-{part:05d}.npy", _npy(counts))
-        progress(what, end, len(source))
+class Chunks:
+    """The counts of samples, `ROWS_A_CHUNK` after each other at a time, by the chunk's number."""
+
+    def __init__(self, source: Source, chat: Chat) -> None:
+        self.source = source
+        self.chat = chat
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.source) / ROWS_A_CHUNK)
+
+    def __getitem__(self, number: int) -> tuple[Int32[np.ndarray, "n 3"], Bad]:
+        start = number * ROWS_A_CHUNK
+        return _count(self.source, self.chat, range(start, min(start + ROWS_A_CHUNK, len(self.source))))
+
+
+def _count_all(chunks: Chunks, folder: Path, num_workers: int, progress: Progress) -> None:
+    """Part by part; those that are there already are not counted again."""
+    size = len(chunks.source)
+    starts = range(0, len(chunks), ROWS_A_PART // ROWS_A_CHUNK)
+    of_part = [range(start, min(start + starts.step, len(chunks))) for start in starts]
+    missing = [part for part in range(len(starts)) if not (folder / f"part-{part:05d}.npy").is_file()]
+    counted = _in_order(chunks, [number for part in missing for number in of_part[part]], num_workers)
+    for part in missing:
+        counts: list[Int32[np.ndarray, "n 3"]] = []
+        bad: Bad = {}
+        for number, (some, some_bad) in zip(of_part[part], counted, strict=False):  # strict would take one chunk too many
+            counts.append(some)
+            bad |= some_bad
+            progress(f"tokens of {chunks.source.name}", min((number + 1) * ROWS_A_CHUNK, size), size)
+        write_json(folder / f"bad-{part:05d}.json", bad)
+        write_whole(folder / f"part-{part:05d}.npy", _npy(np.concatenate(counts)))
     parts = [folder / f"part-{part:05d}.npy" for part in range(len(starts))]
     bad_parts = [folder / f"bad-{part:05d}.json" for part in range(len(starts))]
     write_json(folder / "bad.json", {key: reason for path in bad_parts for key, reason in read_json(path, Bad).items()})
@@ -92,9 +117,16 @@ def _count_all(source: Source, chat: Chat, folder: Path, progress: Progress) -> 
         path.unlink()
 
 
-def _count(
-    source: Source, chat: Chat, positions: Sequence[int], *, progress: Callable[[int], None]
-) -> tuple[Int32[np.ndarray, "n 3"], Bad]:
+def _in_order(chunks: Chunks, numbers: list[int], num_workers: int) -> Iterator[tuple[Int32[np.ndarray, "n 3"], Bad]]:
+    """The chunks of these numbers, counted by as many processes."""
+    if not num_workers or len(numbers) < 2:
+        return map(chunks.__getitem__, numbers)
+    from torch.utils.data import DataLoader  # noqa: PLC0415 - slow to import
+
+    return iter(DataLoader(chunks, sampler=numbers, batch_size=None, num_workers=min(num_workers, len(numbers))))  # pyright: ignore[reportArgumentType] - by its methods it is a Dataset
+
+
+def _count(source: Source, chat: Chat, positions: Sequence[int]) -> tuple[Int32[np.ndarray, "n 3"], Bad]:
     counts = np.zeros((len(positions), 3), np.int32)
     bad: Bad = {}
     for row, position in enumerate(positions):
@@ -102,14 +134,12 @@ def _count(
             counts[row] = chat.count(source[position])
         except (InputError, FileNotFoundError) as error:  # kept with its reason; the plan stops or drops, as asked
             bad[str(position)] = str(error)
-        if row % 64 == 63:
-            progress(position + 1)
     return counts, bad
 
 
 def _count_bad_again(source: Source, chat: Chat, folder: Path) -> None:
     positions = [int(position) for position in read_json(folder / "bad.json", Bad)]
-    found, bad = _count(source, chat, positions, progress=lambda _: None)
+    found, bad = _count(source, chat, positions)
     if len(bad) == len(positions):
         return
     counts = np.load(folder / "counts.npy", allow_pickle=False)

@@ -8,7 +8,7 @@ The format of registries and mixtures is that of `datasets.mixtures`.
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightline.datasets.mixtures import Registered, Term, parse_mixture, read_registry
@@ -24,10 +24,11 @@ __all__ = ["Opening", "Registered", "Term", "open_mixture", "open_path", "parse_
 
 @dataclass(frozen=True)
 class Opening:
-    """How sources are opened. `report` is told of what is noteworthy in a file; `with_depth` is for task sets."""
+    """How sources are opened. `report` is told of what is noteworthy in a file; `depth_codec` is that of files of conversations."""
 
     dialect: Dialect
     with_depth: bool = False
+    depth_codec: str = "u8x3_minmax"
     report: Callable[[str], None] = lambda _: None
 
 
@@ -60,10 +61,16 @@ def open_path(path: Path, opening: Opening, *, name: str | None = None, media_ro
         if media_root is not None:
             raise InputError(f"{path}: a task set knows where its media lie (roots.json); leave media_root out.")
         return TaskSetSource(TaskSet(path), opening.dialect, name=name, with_depth=opening.with_depth)
-    return JsonSource(path, media_root=media_root, name=name, report=opening.report)
+    codec = opening.depth_codec if opening.with_depth else None
+    return JsonSource(path, media_root=media_root, name=name, depth_codec=codec, report=opening.report)
 
 
 def _open_registered(name: str, entry: Registered, opening: Opening) -> Source:
+    opening = replace(
+        opening,
+        with_depth=opening.with_depth and entry.with_depth,
+        depth_codec=entry.depth_codec or opening.depth_codec,
+    )
     if entry.taskset is not None:
         return open_path(Path(entry.taskset), opening, name=name)
     assert entry.annotation_path is not None, name

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sightline.errors import InputError
+from sightline.train.sharding import is_divided
 from sightline.train.trainable import BatchNote, Processes
 from sightline.train.vlm.building import chosen_isolation, load_model
 from sightline.train.vlm.collate import Batch, Collator
@@ -22,6 +24,7 @@ from sightline.train.vlm.pack import Isolation
 from sightline.train.vlm.parts import ParameterGroup, parameter_groups
 from sightline.train.vlm.prepare import Prepared
 from sightline.train.vlm.settings import VlmSettings
+from sightline.train.vlm.shared_images import SHARING
 from sightline.types import LedgerEntry
 
 
@@ -49,8 +52,10 @@ class VlmTraining:
         self.prepared = prepared
         self.held = held
         self.on_skip = on_skip
+        self.on_batch: Callable[[Loaded], None] = lambda _: None  # called with each batch of this process before its step
         self.isolation: Isolation = chosen_isolation(settings)
         self.model = load_model(Path(settings.model.path), settings)
+        self._collator = Collator(prepared.chat, self.model.config, shared=settings.data.shared_images)
         self.sources = tuple(source.name for source in prepared.training.sources)
         self._by_source: Tensor = torch.zeros(len(self.sources))
 
@@ -69,7 +74,7 @@ class VlmTraining:
         data = self.settings.data
         batches = Batches(
             self.prepared.training,
-            Collator(self.prepared.chat, self.model.config, shared=data.shared_images),
+            self._collator,
             processes,
             accumulate=self.settings.trainer.accumulate,
             per=self.settings.loss_per,
@@ -77,6 +82,7 @@ class VlmTraining:
         for loaded in load_batches(batches, numbers, num_workers=data.num_workers, on_missing=data.on_missing):
             for entry in loaded.skipped:
                 self.on_skip(entry)
+            self.on_batch(loaded)
             yield loaded
 
     def to_device(self, batch: Loaded, device: torch.device) -> Loaded:
@@ -105,9 +111,9 @@ class VlmTraining:
 
     def losses(self, batch: Loaded, number: int) -> Mapping[str, Tensor]:  # noqa: ARG002 - what is drawn is seeded by the loop
         """The mean over the supervised tokens or samples of the whole update, as far as they are in this batch."""
-        if batch.batch is None:
+        if batch.batch is None and not is_divided(self.model):
             return {"answer": _nothing(self.model)}
-        made = batch.batch
+        made = batch.batch or self._collator.blank().to(next(self.model.parameters()).device)
         self._by_source = torch.zeros(len(self.sources))
 
         def keep(each: Tensor) -> None:
@@ -121,6 +127,33 @@ class VlmTraining:
         """The metrics of every held-out task set, by `Held.ask`."""
         assert self.held is not None, "settings switch evaluation off without task sets"
         return self.held.ask(self.model, step, isolation=self.isolation)
+
+    def units(self) -> list[nn.Module]:
+        """The layers of the language model and of the vision tower, as transformers names them.
+
+        Raises:
+            InputError: a family whose vision tower is not used in every batch, or weights in four bits.
+        """
+        family = self.model.config.model_type
+        if family not in SHARING or self.settings.model.four_bits:
+            what = "weights in four bits" if family in SHARING else family
+            raise InputError(
+                f"trainer.strategy=fsdp2 is not for {what}: all processes must use the same layers in every batch. Families that "
+                f"do: {', '.join(sorted(SHARING))}, without model.four_bits. Use trainer.strategy=ddp."
+            )
+        layers = set(self.model._no_split_modules or ())
+        return [module for module in self.model.modules() if type(module).__name__ in layers]
+
+    def evaluate_whole(self, step: int, weights: Mapping[str, Tensor], device: torch.device) -> Mapping[str, float]:
+        """`evaluate` by a copy of the model with these weights; it needs room for the whole model on rank 0."""
+        assert self.held is not None, "settings switch evaluation off without task sets"
+        return self.held.ask(self.undivided(weights).to(device).eval(), step, isolation=self.isolation)
+
+    def undivided(self, weights: Mapping[str, Tensor]) -> Any:  # noqa: ANN401 - any of transformers' models
+        """The model with these weights as one process holds it, on the CPU."""
+        model = load_model(Path(self.settings.model.path), self.settings) if is_divided(self.model) else self.model
+        model.load_state_dict(weights)
+        return model
 
 
 def _per_source(batch: Batch, sources: tuple[str, ...]) -> list[int]:

@@ -20,10 +20,13 @@ from jaxtyping import Int32, Int64
 
 from sightline.errors import InputError
 from sightline.train.vlm.admission import Table
+from sightline.train.vlm.group_packing import pack_together
 from sightline.train.vlm.order import Share, epoch_length, row_keys, stage_order
 from sightline.train.vlm.packing import WINDOW, grouped, pack
 
 Mode = Literal["packed", "padded", "grouped"]
+PackBy = Literal["length", "group"]
+PACK_BY: tuple[PackBy, ...] = ("length", "group")
 MODES: tuple[Mode, ...] = ("packed", "padded", "grouped")
 
 
@@ -33,18 +36,22 @@ class Batching:
         mode: packs, single samples at random, or single samples of about one length together.
         tokens_per_sample: the most tokens of a row, and so of a sample.
         rows_per_step: rows of a step over all processes (and over the pieces in which gradients are accumulated).
+        pack_by: "length": packs are as full as can be; "group": nearly so, of samples that show the same pictures.
 
     Raises:
-        InputError: an unknown mode, or a number below 1.
+        InputError: an unknown mode or way of packing, groups of rows that are not packed, or a number below 1.
     """
 
     mode: Mode = "packed"
     tokens_per_sample: int = 8192
     rows_per_step: int = 8
+    pack_by: PackBy = "length"
 
     def __post_init__(self) -> None:
         if self.mode not in MODES or self.tokens_per_sample < 1 or self.rows_per_step < 1:
             raise InputError(f"{self}: expected a mode of {', '.join(MODES)}, and numbers of at least 1.")
+        if self.pack_by not in PACK_BY or (self.pack_by == "group" and self.mode != "packed"):
+            raise InputError(f"{self}: expected pack_by of {', '.join(PACK_BY)}; group is for packed rows.")
 
 
 @dataclass(frozen=True)
@@ -145,13 +152,14 @@ def make_plan(tables: Sequence[Table], stages: Sequence[Stage], *, batching: Bat
     _check(stages, seed)
     offsets = np.cumsum([0, *(table.tokens.size for table in tables)]).astype(np.int64)
     lengths = np.concatenate([table.tokens for table in tables])
+    groups = _groups(tables, offsets) if batching.pack_by == "group" else None
     planned: list[_Rows] = []
     first_steps = [0]
     for number, stage in enumerate(stages):
         shares = tuple(Share(part.positions + offsets[part.table], part.weight) for part in stage.parts)
         _check_samples(stage, shares, lengths, batching)
         steps = None if stage.until_step is None else stage.until_step - first_steps[-1]
-        rows = _Stage(shares, lengths, batching, seed, number).rows(steps, stage.epochs)
+        rows = _Stage(shares, lengths, batching, seed, number, groups).rows(steps, stage.epochs)
         planned.append(rows)
         first_steps.append(first_steps[-1] + (rows.starts.size - 1) // batching.rows_per_step)
     samples = np.concatenate([rows.samples for rows in planned])
@@ -185,6 +193,7 @@ class _Stage:
     batching: Batching
     seed: int
     number: int
+    groups: Int64[np.ndarray, " m"] | None = None
 
     def rows(self, steps: int | None, epochs: int) -> _Rows:
         """The rows of `steps` steps; without, those of whole epochs, the last step filled up from the next one."""
@@ -202,7 +211,7 @@ class _Stage:
 
     def _form(self, length: int, whole: int | None) -> tuple[_Rows, int]:
         """The rows of the first `length` samples, and how many of them hold the first `whole`."""
-        order = stage_order(self.shares, seed=self.seed, stage=self.number, length=length)
+        order = stage_order(self.shares, seed=self.seed, stage=self.number, length=length, groups=self.groups)
         window = self._window
         turn = 0 if whole is None else whole
         at = np.array([*range(0, turn, window), *range(turn, length, window), length], np.int64)
@@ -213,7 +222,8 @@ class _Stage:
                 row_of, first_row = _by_length(self.lengths[order], at)
                 unit = self.batching.rows_per_step
             case "packed":
-                row_of, first_row = pack(self.lengths[order], at, capacity=self.batching.tokens_per_sample)
+                packed = pack if self.groups is None else pack_together
+                row_of, first_row = packed(self.lengths[order], at, capacity=self.batching.tokens_per_sample)
                 unit = 1
         rank = _shuffled(first_row, unit, row_keys(int(first_row[-1]), seed=self.seed, stage=self.number))
         in_rows, starts = grouped(rank[row_of], int(first_row[-1]))
@@ -235,6 +245,12 @@ class _Stage:
             mean = total / sum(share.weight * share.samples.size for share in self.shares)
             samples = int(1.01 * num_rows * self.batching.tokens_per_sample / mean)
         return (samples // self._window + 1) * self._window
+
+
+def _groups(tables: Sequence[Table], offsets: Int64[np.ndarray, " t"]) -> Int64[np.ndarray, " m"]:
+    """The group of every sample over all tables; no two tables share one."""
+    own = [np.arange(table.tokens.size) if table.groups is None else table.groups for table in tables]
+    return np.concatenate([numbers + offset for numbers, offset in zip(own, offsets, strict=False)])
 
 
 def _by_length(

@@ -44,11 +44,15 @@ def prepare(settings: VlmSettings, *, progress: Progress = lambda *_: None, repo
             for the model, or fewer planned steps than `trainer.max_steps`; the message names them.
     """
     folder = Path(settings.model.path)
-    chat = open_chat(folder, settings.model.options, max_frames=settings.data.max_frames)
+    chat = open_chat(folder, settings.model.options, max_frames=settings.data.max_frames, with_depth=settings.data.with_depth)
     sources = open_sources(settings, chat, report=report)
     if not settings.data.allow_shared_scenes:
         check_scenes(sources)
-    counts = [token_counts(source, chat, cache=Path(settings.data.counts_dir), progress=progress) for source in sources]
+    data = settings.data
+    counts = [
+        token_counts(source, chat, cache=Path(data.counts_dir), num_workers=data.num_workers, progress=progress)
+        for source in sources
+    ]
     training = plan_training(
         sources,
         counts,
@@ -66,7 +70,7 @@ def prepare(settings: VlmSettings, *, progress: Progress = lambda *_: None, repo
 def open_sources(settings: VlmSettings, chat: Chat, *, report: Report = lambda _: None) -> tuple[Source, ...]:
     """The sources of all stages, each once; raises as `prepare`."""
     data = settings.data
-    opening = Opening(chat.dialect, report=report)
+    opening = Opening(chat.dialect, with_depth=data.with_depth, depth_codec=data.depth_codec, report=report)
     sources: list[Source] = []
     if data.path is not None:
         media_root = None if data.media_root is None else Path(data.media_root)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Int64
+
 from sightline.errors import InputError
 
 Role = Literal["system", "user", "assistant"]
@@ -38,12 +41,13 @@ class Turn:
 @dataclass(frozen=True)
 class MediaRef:
     """A file. `size` (width, height after EXIF orientation) and `digest` (`media.pixel_digest`) where the source has stored them;
-    `metres_per_unit` for depth of a sensor."""
+    for depth, `codec` is the name of its codec (`depth_codecs`), and `metres_per_unit` that of a sensor's 16-bit picture."""
 
     path: Path
     size: tuple[int, int] | None = None
     digest: str | None = None
     metres_per_unit: float | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,4 +115,13 @@ class Source(Protocol):
         Raises:
             InputError: no such column; the message lists those there are.
         """
+        ...
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A source that knows which of its samples show the same pictures."""
+
+    def groups(self) -> Int64[np.ndarray, " n"]:
+        """A number for each sample, the same for those of one group."""
         ...

@@ -27,7 +27,7 @@ from sightline.train.vlm.frames import MAX_FRAMES
 from sightline.train.vlm.lora import Lora
 from sightline.train.vlm.mixture import Term, parse_mixture
 from sightline.train.vlm.parts import Part
-from sightline.train.vlm.plan import Batching, Mode
+from sightline.train.vlm.plan import Batching, Mode, PackBy
 from sightline.train.vlm.selection import Selection
 
 Attention = Literal["auto", "flash", "flex", "segments", "mask"]
@@ -117,10 +117,13 @@ class DataSettings:
         media_root: of the file in `path`.
         select: filters on every source; a stage may have its own.
         batching: packed, padded or grouped rows (`train.vlm.plan`).
+        pack_by: length, or group: samples of one scene or picture stand in one pack, so that shared pictures pay.
         tokens_per_sample: the most tokens of a sample, and of a pack.
         rows_per_step: rows of an update over all processes and all pieces of `trainer.accumulate`.
         max_frames: of a video.
         attention: how packed samples are kept apart; auto: the best way of the device.
+        with_depth: each picture comes with its depth, for models that take it. `depth_codec` is that of files of conversations;
+            entries of a registry may have their own, or no depth.
         shared_images: one vision pass for each distinct picture of a batch.
         counts_dir: where token counts are kept between runs.
         num_workers: processes that load ahead, for each training process.
@@ -135,10 +138,13 @@ class DataSettings:
     mixture: tuple[str, ...] | None = None
     select: SelectSettings = field(default_factory=SelectSettings)
     batching: Mode = "packed"
+    pack_by: PackBy = "length"
     tokens_per_sample: int = 8192
     rows_per_step: int = 8
     max_frames: int = MAX_FRAMES
     attention: Attention = "auto"
+    with_depth: bool = False
+    depth_codec: str = "u8x3_minmax"
     shared_images: bool = True
     counts_dir: str = "outputs/token-counts"
     num_workers: int = 0
@@ -151,13 +157,14 @@ class DataSettings:
             raise InputError("data.path and data.mixture: expected one of them.")
         if self.mixture is not None and self.registry is None:
             raise InputError("data.mixture takes names of a registry: give data.registry=FILE.yaml.")
+        _ = self.rows  # refuses what contradicts itself
         if self.num_workers < 0:
             raise InputError(f"data.num_workers {self.num_workers}: expected 0 or more.")
 
     @property
     def rows(self) -> Batching:
         """As the plan takes it."""
-        return Batching(self.batching, self.tokens_per_sample, self.rows_per_step)
+        return Batching(self.batching, self.tokens_per_sample, self.rows_per_step, self.pack_by)
 
 
 @dataclass(frozen=True)

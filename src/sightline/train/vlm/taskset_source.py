@@ -8,6 +8,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Int64
+
 from sightline.dialects import Dialect
 from sightline.errors import InputError
 from sightline.export.rendered import render
@@ -78,6 +81,13 @@ class TaskSetSource:
         words = coded.dictionary.to_pylist()  # each once: a million examples share a few words
         return [None if code is None else words[code] for code in coded.indices.to_pylist()]
 
+    def groups(self) -> Int64[np.ndarray, " n"]:
+        """By the column "group": the scene or clip."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
+
+        column = pq.read_table(self.taskset.path / "index.parquet", columns=["group"])["group"].combine_chunks()
+        return column.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
     def _picture(self, image: ImageRef) -> MediaRef:
         return MediaRef(self.taskset.file(image), size=(image.width, image.height), digest=image.digest)
 
@@ -90,4 +100,4 @@ class TaskSetSource:
                 f"{self.taskset.path}, example {example.id!r}: depth is asked for, but picture {index} shows {len(panels)} views"
                 f"{' without depth' if len(panels) == 1 else ''}. Train it without depth, or build the tasks from data that has it."
             )
-        return MediaRef(self.taskset.file(depth), metres_per_unit=depth.metres_per_unit)
+        return MediaRef(self.taskset.file(depth), metres_per_unit=depth.metres_per_unit, codec="mm_u16")
