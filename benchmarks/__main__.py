@@ -14,6 +14,7 @@ ALL = (
     "boxes",
     "sam2_propagate",
     "sam2_step",
+    "vggt_memory",
     "look_up",
     "scale",
     "vlm_plan",

@@ -52,6 +52,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         export_qa,
         export_relations,
         formats,
+        geometry,
         inspect,
         leaks,
         mixtures,

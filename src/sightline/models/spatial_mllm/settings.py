@@ -1,0 +1,90 @@
+"""What a Spatial-MLLM is besides its language model: which fusion, which layer of which VGGT.
+
+A published v1.1 checkpoint says so in its config.json, next to the keys of a Qwen2.5-VL:
+
+    {"model_type": "spatial-mllm", "connector_config": {"connector_type": "mlp_add", "spatial_embeds_layer_idx": -1},
+     "spatial_config": {"img_size": 518, "patch_size": 14, "embed_dim": 1024}, ...}
+
+Version 1.0 had another connector under the same model type: it gathers a cell's features in another order (frame, row, column,
+channel) and sends them through a second norm and perceptron. Its weights would be misread here, so they are refused: its config has
+no `connector_config`, and its connector other tensors.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from sightline.errors import InputError
+from sightline.models.vggt.config import VggtConfig, config_of_values, values_of_config
+from sightline.types import Record
+
+MODEL_TYPE = "spatial-mllm"
+Fusion = Literal["mlp_add", "mlp_cat", "cross_attn"]
+VERSION = "1.1"
+TOKENS_PER_SECOND = 2
+VERSIONS = (
+    "v1.1 (order row, column, channel, frame; one norm and one perceptron, added to the visual token) is what is read here; v1.0 "
+    "(order frame, row, column, channel; a second norm and perceptron) is another network"
+)
+
+
+class SpatialSettings(Record):
+    """`layer`: the aggregator layer that is fused, negative from the end."""
+
+    vggt: VggtConfig = VggtConfig()
+    fusion: Fusion = "mlp_add"
+    layer: int = -1
+
+    @property
+    def layer_index(self) -> int:
+        """`layer` counted from 0.
+
+        Raises:
+            InputError: no such layer.
+        """
+        index = self.layer + self.vggt.depth if self.layer < 0 else self.layer
+        if not 0 <= index < self.vggt.depth:
+            raise InputError(
+                f"layer {self.layer} of a VGGT with {self.vggt.depth}; expected -{self.vggt.depth} to {self.vggt.depth - 1}."
+            )
+        return index
+
+
+class _Connector(msgspec.Struct):
+    """`connector_config` as published; `version` is ours."""
+
+    connector_type: Fusion = "mlp_add"
+    spatial_embeds_layer_idx: int = -1
+    version: str = VERSION
+
+
+def settings_of_config(values: dict[str, Any], *, where: str) -> SpatialSettings:
+    """The settings in a config.json.
+
+    Raises:
+        InputError: another kind of model, version 1.0, or values that cannot be read.
+    """
+    if values.get("model_type") != MODEL_TYPE:
+        raise InputError(f"{where}: a model of type {values.get('model_type')!r}; expected {MODEL_TYPE!r}.")
+    if not isinstance(values.get("connector_config"), dict):
+        raise InputError(
+            f"{where}: no connector_config, so this is a Spatial-MLLM of version 1.0. {VERSIONS}. Get a v1.1 checkpoint."
+        )
+    try:
+        connector = msgspec.convert(values["connector_config"], _Connector)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: a connector_config that cannot be read ({error}).") from error
+    if connector.version != VERSION:
+        raise InputError(f"{where}: a connector of version {connector.version}. {VERSIONS}. Get a v1.1 checkpoint.")
+    vggt = config_of_values(values.get("spatial_config") or {}, where=where)
+    return SpatialSettings(vggt=vggt, fusion=connector.connector_type, layer=connector.spatial_embeds_layer_idx)
+
+
+def values_of_settings(settings: SpatialSettings) -> dict[str, Any]:
+    """What `settings_of_config` reads, for a config.json."""
+    connector = _Connector(connector_type=settings.fusion, spatial_embeds_layer_idx=settings.layer)
+    return {
+        "model_type": MODEL_TYPE,
+        "connector_config": msgspec.to_builtins(connector),
+        "spatial_config": {"model_type": "vggt_spatial_encoder", **values_of_config(settings.vggt)},
+    }

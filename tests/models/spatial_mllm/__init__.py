@@ -1,0 +1,1 @@
+"""Spatial-MLLM; needs torch and transformers."""

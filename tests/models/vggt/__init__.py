@@ -1,0 +1,1 @@
+"""VGGT; needs torch."""
