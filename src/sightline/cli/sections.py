@@ -6,7 +6,7 @@ from typer.core import TyperGroup
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "datasets"),
-    "Data": ("check-data", "prepare", "depth", "name-objects", "leaks", "mixtures"),
+    "Data": ("check-data", "prepare", "depth", "geometry", "name-objects", "leaks", "mixtures"),
     "Task sets": ("build", "show", "import", "export"),
     "Models": ("eval", "predict", "score", "compare", "report", "track", "eval-vos", "serve"),
     "Training": ("check", "train", "demo-clips"),
