@@ -27,7 +27,7 @@ from sightline.geometry.boxes import box_centre, clip_box
 from sightline.geometry.masks import rle_area
 from sightline.geometry.points import pixel_index
 from sightline.models import Model
-from sightline.models.model import Failure, Said, Usage, replies_of
+from sightline.models.model import Drawn, Failure, Said, Usage, replies_of
 from sightline.taskset.store import TaskSet
 from sightline.types import (
     Answer,
@@ -141,8 +141,14 @@ def _refuse_many(journal: Journal, model: Model, max_errors: float) -> None:
         )
 
 
-def read_reply(model: Model, question: Question, reply: str | Answer | Said) -> Prediction:
+def read_reply(model: Model, question: Question, reply: str | Answer | Said | Drawn | Prediction) -> Prediction:
     """What the model's reply to the question amounts to: its text is read by the model's dialect, its geometry as it is."""
+    if isinstance(reply, Prediction):
+        return reply
+    if isinstance(reply, Drawn):
+        reading = read_geometry(reply.answer, question)
+        reading = msgspec.structs.replace(reading, notes=(*reading.notes, *reply.notes))
+        return Prediction(id=question.id, reading=reading, text=_storable(reply.text), exposure=reply.exposure)
     if not isinstance(reply, str | Said):
         return Prediction(id=question.id, reading=read_geometry(reply, question))
     said = Said(text=reply) if isinstance(reply, str) else reply

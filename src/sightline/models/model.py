@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 from sightline.dialects import Dialect
 from sightline.errors import InputError
 from sightline.taskset.store import TaskSet
-from sightline.types import Answer, Exposure, Question, Record
+from sightline.types import Answer, Exposure, Prediction, Question, Record
 
 
 class NotApplicable(InputError):  # noqa: N818 - a verdict on the pair, not only an error
@@ -40,6 +40,15 @@ class Said(Record):
     exposure: Exposure | None = None
 
 
+class Drawn(Record):
+    """Geometry that came with words: the text is kept beside it, and `notes` stand in its reading."""
+
+    answer: Answer
+    text: str
+    notes: tuple[str, ...] = ()
+    exposure: Exposure | None = None
+
+
 class Failure(Record):
     """No answer to this one question, for a reason that lies outside it (a server that is down), so that it is asked again."""
 
@@ -47,7 +56,8 @@ class Failure(Record):
     usage: Usage = Usage()
 
 
-Reply = str | Answer | Said | Failure
+Reply = str | Answer | Said | Drawn | Prediction | Failure
+"""A `Prediction` is an answer that was read before, to a question that it also answers."""
 Replies = Generator[Sequence[tuple[Question, Reply]], None, None]
 
 

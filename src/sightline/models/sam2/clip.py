@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import Sam2VideoModel
 
 from sightline.models.sam2.memory import Moment, fuse
-from sightline.models.sam2.prompts import PADDING, Corrector, MaskPrompt, PointPrompt, Prompt
+from sightline.models.sam2.prompts import PADDING, Corrector, EmbeddingPrompt, MaskPrompt, PointPrompt, Prompt
 from sightline.models.sam2.results import Features, FrameResult, MemoryBank, Step
 
 ABSENT_LOGIT = -1024.0
@@ -29,12 +29,24 @@ class ClipModel(nn.Module):
         model: transformers' model, whose parameters these are; freeze and checkpoint its parts by name.
         future_pointers: whether a frame may see the object pointers of later prompted frames. The official code does so in
             training and not in inference; None: as the module's mode is.
+        blank_absent: whether the masks of an object whose presence logit is not above 0 are blanked (`ABSENT_LOGIT`), as SAM 2 does
+            and Sa2VA does not.
+        memory_dtype: a number format that memories are rounded to on their way into the bank; None: they stay as they are.
     """
 
-    def __init__(self, model: Sam2VideoModel, *, future_pointers: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: Sam2VideoModel,
+        *,
+        future_pointers: bool | None = None,
+        blank_absent: bool = True,
+        memory_dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.future_pointers = future_pointers
+        self.blank_absent = blank_absent
+        self.memory_dtype = memory_dtype
 
     @property
     def image_size(self) -> int:
@@ -81,9 +93,7 @@ class ClipModel(nn.Module):
         bank = MemoryBank()
         results: dict[int, FrameResult] = {}
         for frame in (*sorted(prompts), *(frame for frame in range(num_frames) if frame not in prompts)):
-            seen = Features(
-                *(level[frame * num_videos + video] for level in (features.fine, features.middle, features.top, features.position))
-            )
+            seen = features.rows(frame * num_videos + video)
             corrector = correct if frame in corrected_frames else None
             result = self.track(seen, frame, prompts.get(frame), bank, num_frames=num_frames, correct=corrector)
             results[frame] = result
@@ -105,7 +115,7 @@ class ClipModel(nn.Module):
         if isinstance(prompt, MaskPrompt):
             return self._take_mask(seen, prompt.masks)
         if prompt is not None:
-            fused = seen.top + self.model.no_memory_embedding.reshape(1, -1, 1, 1)
+            fused = self._without_memory(seen)
         else:
             future = self.training if self.future_pointers is None else self.future_pointers
             fused = fuse(self.model, seen, bank, Moment(frame=frame, num_frames=num_frames, reverse=reverse, future=future))
@@ -113,12 +123,20 @@ class ClipModel(nn.Module):
         step, token = self._decode(seen, fused, points, previous=None)
         steps = [step]
         while correct is not None and (clicks := correct(frame, len(steps) - 1, steps[-1].logits)) is not None:
+            assert not isinstance(points, EmbeddingPrompt), "clicks correct clicks, boxes and masks"
             points = clicks if points is None else points.then(clicks)
             step, token = self._decode(seen, fused, points, previous=steps[-1].chosen_low_res)
             steps.append(step)
         there = (step.score > 0).to(token.dtype)
         pointer = self._point_to(token, there)
         return FrameResult(steps=tuple(steps), pointer=pointer, memory=self._remember(seen.top, step.logits, there), fused=fused)
+
+    def alone(self, seen: Features, prompt: PointPrompt | EmbeddingPrompt) -> Step:
+        """Pictures that are looked at without a memory and are not remembered: a row a prompt, or one row for all prompts."""
+        return self._decode(seen, self._without_memory(seen), prompt, previous=None)[0]
+
+    def _without_memory(self, seen: Features) -> Tensor:
+        return seen.top + self.model.no_memory_embedding.reshape(1, -1, 1, 1)
 
     def _take_mask(self, seen: Features, masks: Tensor) -> FrameResult:
         """A frame whose masks are given: they are the output, and the decoder only makes the object pointer."""
@@ -139,22 +157,34 @@ class ClipModel(nn.Module):
         )
         return FrameResult(steps=(step,), pointer=pointer, memory=self._remember(seen.top, high_res[:, 0], there))
 
-    def _decode(self, seen: Features, fused: Tensor, points: PointPrompt | None, previous: Tensor | None) -> tuple[Step, Tensor]:
+    def _decode(
+        self, seen: Features, fused: Tensor, points: PointPrompt | EmbeddingPrompt | None, previous: Tensor | None
+    ) -> tuple[Step, Tensor]:
         """One decoder pass; returns the step and the token of the chosen mask, (O, C)."""
-        multimask = points is None or points.labels.shape[1] <= 1
+        multimask = not isinstance(points, PointPrompt) or points.labels.shape[1] <= 1
         prompt_masks = None if previous is None else previous.unsqueeze(1)
         low_res, iou, tokens, score = self._run_decoder(seen, fused, points, prompt_masks, multimask=multimask)
-        low_res = torch.where((score > 0)[..., None, None], low_res, torch.full_like(low_res, ABSENT_LOGIT)).float()
+        if self.blank_absent:
+            low_res = torch.where((score > 0)[..., None, None], low_res, torch.full_like(low_res, ABSENT_LOGIT))
+        low_res = low_res.float()
         chosen = iou.argmax(dim=1)
         step = Step(low_res=low_res, iou=iou, score=score, chosen=chosen, side=self.image_size)
         return step, tokens[torch.arange(len(chosen), device=chosen.device), chosen]
 
     def _run_decoder(
-        self, seen: Features, features: Tensor, points: PointPrompt | None, masks: Tensor | None, *, multimask: bool
+        self,
+        seen: Features,
+        features: Tensor,
+        points: PointPrompt | EmbeddingPrompt | None,
+        masks: Tensor | None,
+        *,
+        multimask: bool,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Masks (O, M, R/4, R/4), their IoU (O, M), their tokens (O, M, C), and the presence logit (O, 1)."""
         objects = len(features) if masks is None else len(masks)
+        tokens, points = (points.tokens, None) if isinstance(points, EmbeddingPrompt) else (None, points)
         objects = objects if points is None else len(points.labels)
+        objects = objects if tokens is None else len(tokens)
         features = features.expand(objects, -1, -1, -1)
         if points is None:
             points = PointPrompt(
@@ -168,7 +198,9 @@ class ClipModel(nn.Module):
         sparse, dense = self.model.prompt_encoder(
             input_points=points.coords.unsqueeze(1), input_labels=points.labels.unsqueeze(1), input_boxes=None, input_masks=masks
         )
-        low_res, iou, tokens, score = self.model.mask_decoder(
+        if tokens is not None:
+            sparse = torch.cat([sparse, tokens[:, None, None].to(sparse.dtype)], dim=2)
+        low_res, iou, mask_tokens, score = self.model.mask_decoder(
             image_embeddings=features,
             image_positional_embeddings=self.model.get_image_wide_positional_embeddings().expand(objects, -1, -1, -1),
             sparse_prompt_embeddings=sparse,
@@ -176,7 +208,7 @@ class ClipModel(nn.Module):
             multimask_output=multimask,
             high_resolution_features=[seen.fine, seen.middle],
         )
-        return low_res[:, 0], iou[:, 0], tokens[:, 0], score[:, 0]
+        return low_res[:, 0], iou[:, 0], mask_tokens[:, 0], score[:, 0]
 
     def _point_to(self, token: Tensor, there: Tensor, *, projected: bool = False) -> Tensor:
         """The object pointer (O, C) of a mask token, or the learnt one of "not there"."""
@@ -188,12 +220,23 @@ class ClipModel(nn.Module):
         masks = torch.sigmoid(logits).unsqueeze(1) * MASK_SCALE + MASK_BIAS
         memory, _ = self.model.memory_encoder(top, masks.to(top.dtype))
         hidden = self.model.occlusion_spatial_embedding_parameter
-        return memory if hidden is None else memory + (1 - there)[..., None, None] * hidden[..., None, None]
+        memory = memory if hidden is None else memory + (1 - there)[..., None, None] * hidden[..., None, None]
+        return memory if self.memory_dtype is None else memory.to(self.memory_dtype).to(memory.dtype)
 
 
 def _num_objects(prompts: Mapping[int, Prompt]) -> int:
     """The number of objects, the same in every prompt."""
-    counts = {len(prompt.masks if isinstance(prompt, MaskPrompt) else prompt.labels) for prompt in prompts.values()}
+    counts = {_objects_of(prompt) for prompt in prompts.values()}
     if len(counts) != 1:
         raise ValueError(f"prompts for {sorted(counts) or 'no'} objects; every prompted frame must have all objects of the clip.")
     return counts.pop()
+
+
+def _objects_of(prompt: Prompt) -> int:
+    match prompt:
+        case MaskPrompt(masks):
+            return len(masks)
+        case PointPrompt(_, labels):
+            return len(labels)
+        case EmbeddingPrompt(tokens):
+            return len(tokens)

@@ -18,8 +18,8 @@ from torch import Tensor
 Key = tuple[int, ...]
 
 
-def read_at(values: Tensor, points: Tensor) -> Tensor:
-    """Values between pixels, bilinear; beyond the middle of the outermost pixels as there.
+def read_at(values: Tensor, points: Tensor, *, outside: str = "border") -> Tensor:
+    """Values between pixels, bilinear; beyond the middle of the outermost pixels as there, or with `outside` "zeros" towards 0.
 
     Args:
         values: (O, M, h, w).
@@ -29,7 +29,7 @@ def read_at(values: Tensor, points: Tensor) -> Tensor:
         (O, M, P).
     """
     grid = (2 * points - 1).flatten(0, 1).unsqueeze(1)  # (O M, 1, P, 2)
-    read = F.grid_sample(values.flatten(0, 1).unsqueeze(1), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    read = F.grid_sample(values.flatten(0, 1).unsqueeze(1), grid, mode="bilinear", padding_mode=outside, align_corners=False)
     return read[:, 0, 0].unflatten(0, values.shape[:2])
 
 
@@ -45,12 +45,21 @@ def draw_points(
     """
     num_certain = round(importance * num_points)
     num_drawn = max(round(oversample * num_points), num_certain)
-    shape = (logits.shape[1], num_drawn + num_points - num_certain, 2)
-    drawn = torch.stack([torch.rand(shape, generator=_stream(key)) for key in keys]).to(logits.device)
-    candidates, anywhere = drawn[:, :, :num_drawn], drawn[:, :, num_drawn:]
-    doubt = -read_at(logits, candidates).abs()
-    chosen = doubt.topk(num_certain, dim=2).indices.unsqueeze(3).expand(-1, -1, -1, 2)
-    return torch.cat([candidates.gather(2, chosen), anywhere], dim=2)
+    drawn = random_points(keys, (logits.shape[1], num_drawn + num_points - num_certain)).to(logits.device)
+    return torch.cat([least_certain(logits, drawn[:, :, :num_drawn], num_certain), drawn[:, :, num_drawn:]], dim=2)
+
+
+def random_points(keys: Sequence[Key], shape: tuple[int, int]) -> Tensor:
+    """Evenly drawn points for each of the M masks of O objects, `shape` being (M, P): (O, M, P, 2), on the CPU."""
+    return torch.stack([torch.rand((*shape, 2), generator=_stream(key)) for key in keys])
+
+
+@torch.no_grad()
+def least_certain(logits: Tensor, candidates: Tensor, count: int, *, outside: str = "border") -> Tensor:
+    """The `count` of the candidates (O, M, P, 2) whose logits are nearest to 0: (O, M, count, 2). `outside` as in `read_at`."""
+    doubt = -read_at(logits, candidates, outside=outside).abs()
+    chosen = doubt.topk(count, dim=2).indices.unsqueeze(3).expand(-1, -1, -1, 2)
+    return candidates.gather(2, chosen)
 
 
 def _stream(key: Key) -> torch.Generator:

@@ -40,7 +40,14 @@ class PointPrompt:
         )
 
 
-Prompt = MaskPrompt | PointPrompt
+@dataclass(frozen=True)
+class EmbeddingPrompt:
+    """Each object as a token that something else has made of it, beside an empty point: what Sa2VA's language model points with."""
+
+    tokens: Tensor  # (O, C)
+
+
+Prompt = MaskPrompt | PointPrompt | EmbeddingPrompt
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sightline.errors import InputError
 from sightline.models.sam2.clip import ClipModel
-from sightline.models.sam2.prompts import MaskPrompt, PointPrompt, Prompt
+from sightline.models.sam2.prompts import EmbeddingPrompt, MaskPrompt, PointPrompt, Prompt
 from sightline.models.sam2.results import Features, FrameResult, MemoryBank
 from sightline.models.sam2.shortcuts import Forward, shortcuts, taken
 
@@ -31,13 +31,14 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class ObjectPrompt:
-    """A prompt for one object: a mask (R, R), or points (P, 2) with labels (P,)."""
+    """A prompt for one object: a mask (R, R), or points (P, 2) with labels (P,), or a token (C,)."""
 
     frame: int
     object_id: str
     mask: Tensor | None = None
     coords: Tensor | None = None
     labels: Tensor | None = None
+    token: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,8 @@ def _encoded(model: ClipModel, frames: Frames, wanted: Sequence[int], faster: Ma
         pictures = torch.stack([frames[frame] for frame in wanted[start : start + together]]).to(device)
         with taken(faster):
             features = model.encode(pictures)
-        levels = (features.fine, features.middle, features.top, features.position)
         for row in range(len(pictures)):
-            yield Features(*(level[row : row + 1] for level in levels))
+            yield features.rows(slice(row, row + 1))
 
 
 def _found(model: ClipModel, seen: Features | None, batch: _Batch, frame: int, *, total: int, reverse: bool) -> FrameResult:
@@ -209,7 +209,7 @@ def _batches(prompts: Sequence[ObjectPrompt], num_frames: int, *, offload: bool)
         raise InputError("nothing to follow: there is no prompt.")
     alike: dict[tuple[tuple[int, int], ...], list[str]] = {}
     for object_id, own in by_object.items():
-        key = tuple((frame, -1 if prompt.coords is None else len(prompt.coords)) for frame, prompt in sorted(own.items()))
+        key = tuple((frame, _kind(prompt)) for frame, prompt in sorted(own.items()))
         alike.setdefault(key, []).append(object_id)
     return [
         _Batch(
@@ -222,12 +222,22 @@ def _batches(prompts: Sequence[ObjectPrompt], num_frames: int, *, offload: bool)
     ]
 
 
+def _kind(prompt: ObjectPrompt) -> int:
+    """The number of points, or a negative number for the other kinds: what can stand in one batch is alike in it."""
+    if prompt.coords is not None:
+        return len(prompt.coords)
+    return -1 if prompt.token is None else -2
+
+
 def _together(prompts: Sequence[ObjectPrompt]) -> Prompt:
     masks = [prompt.mask for prompt in prompts if prompt.mask is not None]
     coords = [prompt.coords for prompt in prompts if prompt.coords is not None]
     labels = [prompt.labels for prompt in prompts if prompt.labels is not None]
-    if len(masks) == len(prompts) and not coords:
+    tokens = [prompt.token for prompt in prompts if prompt.token is not None]
+    if len(tokens) == len(prompts) and not coords and not masks:
+        return EmbeddingPrompt(torch.stack(tokens))
+    if len(masks) == len(prompts) and not coords and not tokens:
         return MaskPrompt(torch.stack(masks))
-    if len(coords) == len(labels) == len(prompts) and not masks:
+    if len(coords) == len(labels) == len(prompts) and not masks and not tokens:
         return PointPrompt(torch.stack(coords), torch.stack(labels))
-    raise InputError(f"object {prompts[0].object_id!r}: a prompt is a mask, or points with a label each.")
+    raise InputError(f"object {prompts[0].object_id!r}: a prompt is a mask, or points with a label each, or a token.")

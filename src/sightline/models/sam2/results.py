@@ -22,6 +22,10 @@ class Features:
     top: Tensor  # (N, C, h, w)
     position: Tensor  # (N, C, h, w)
 
+    def rows(self, index: Tensor | slice) -> "Features":
+        """Some of the rows, any of them also more than once."""
+        return Features(self.fine[index], self.middle[index], self.top[index], self.position[index])
+
 
 @dataclass(frozen=True)
 class Step:

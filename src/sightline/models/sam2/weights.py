@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from sightline.errors import InputError
@@ -85,7 +85,7 @@ def write_folder(model: Sam2VideoModel, folder: Path) -> None:
     staging.rename(folder)
 
 
-def fill(model: Sam2VideoModel, tensors: Mapping[str, Tensor], *, where: str) -> None:
+def fill(model: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
     """Copy `tensors`, under transformers' names, into the model.
 
     Raises:
