@@ -9,6 +9,7 @@ from sightline.datasets import CLIP_READERS, ClipFormat
 from sightline.datasets.scans import open_scans, scannetpp
 from sightline.errors import InputError
 from sightline.prepare.scans import ScanFrameOptions, damaged_files, prepare_scans
+from tests.datasets.scans.rendered_folder import write_room
 from tests.scan_trees import BOX, HEIGHT, WIDTH, depth_mm, pose_at, write_scannet_room, write_sens
 from tests.video_file import write_video
 
@@ -146,3 +147,31 @@ def test_a_prepared_scan_becomes_an_x3_tree_with_absent_frames_and_a_task_set(so
     assert run(["build", "x3", "--root", str(x3), "--out", str(tasks), "--workers", "1"]) == 0
     assert any(path.stat().st_size for path in tasks.rglob("examples-*.jsonl"))
     assert "Next:" in capsys.readouterr().out
+
+
+def test_other_numbers_for_a_plain_folder_are_refused_and_the_same_command_is_not(tmp_path, capsys):
+    write_room(tmp_path / "room", 0)
+    command = [
+        "prepare",
+        "scan",
+        "--data",
+        "rgbd",
+        "--root",
+        str(tmp_path / "room"),
+        "--out",
+        str(tmp_path / "out"),
+        "--workers",
+        "1",
+    ]
+    told = [*command, "--up", "z", "--size", "96x72", "--intrinsics=153.6,153.6,96,72"]
+    assert run(told) == 0
+    scan = only_scan(tmp_path / "out")
+    assert scan.z_up
+    assert scan.alignment is not None
+    assert len(scan.objects) > 5
+    assert run(told) == 0
+    capsys.readouterr()
+    assert run([*told, "--depth-scale", "5000"]) == 2
+    assert "depth_scale: 1000.0 there, 5000.0 now" in capsys.readouterr().err
+    assert run([*command, "--size", "96x72", "--intrinsics=153.6,153.6,96,72"]) == 2
+    assert "up: z there" in capsys.readouterr().err

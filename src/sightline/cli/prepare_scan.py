@@ -29,6 +29,9 @@ def prepare_scan(  # noqa: PLR0913 - one parameter an option
     depth_scale: Annotated[float, typer.Option(help="rgbd: stored depth units a metre.")] = 1000.0,
     invert_poses: Annotated[bool, typer.Option("--invert-poses", help="rgbd: the files have world to camera.")] = False,
     intrinsics: Annotated[str | None, typer.Option(help="rgbd: fx,fy,cx,cy in pixels; fy may be negative.")] = None,
+    up: Annotated[
+        str | None, typer.Option(help="rgbd: the way up, x, -x, y, -y, z, -z, a vector 0,-1,0.1, or auto (from depth).")
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Afterwards compare every picture with its checksum.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
     json: Json = False,
@@ -41,7 +44,7 @@ def prepare_scan(  # noqa: PLR0913 - one parameter an option
     from sightline.datasets.scans import ScanOptions, open_scans  # noqa: PLC0415
     from sightline.prepare.scans import ScanFrameOptions, damaged_files, prepare_scans  # noqa: PLC0415
 
-    options = ScanOptions(depth_scale=depth_scale, invert_poses=invert_poses, intrinsics=_four(intrinsics))
+    options = ScanOptions(depth_scale=depth_scale, invert_poses=invert_poses, intrinsics=_four(intrinsics), up=up)
     frames = ScanFrameOptions(fps=fps, every=every, max_frames=max_frames, size=_size(size), masks=masks)
     with progress(quiet=json) as bar:
         reader = open_scans(data, root, options)
@@ -65,6 +68,36 @@ def prepare_scan(  # noqa: PLR0913 - one parameter an option
         ]
         print_table(found.path, ("what", "number"), rows)
         print(f"Next: sightline prepare x3 --data scans --root {out} --out X3")
+        print(f"  or: sightline build scan-qa --scans prepared --root {out} --out TASKS")
+
+    emit(plain(found), as_json=json, text=text)
+
+
+@prepare_app.command("instances")
+def prepare_instances(
+    *,
+    x3: Annotated[Path, typer.Option("--x3", help="An x3 tree.")],
+    scene: Annotated[str, typer.Option("--scene", help="Its scene whose frames these are, by their numbers.")],
+    root: Annotated[Path, typer.Option("--root", help="One posed folder (rgbd); instances/ and objects.json are written into it.")],
+    json: Json = False,
+) -> None:
+    """The masks of an x3 scene as label pictures of a posed folder. Next: sightline prepare scan --data rgbd --up auto.
+
+    Change the names in objects.json where questions should call an object otherwise: each name should fit one object of the room.
+    """
+    from sightline.prepare.instances import write_instances  # noqa: PLC0415
+
+    found = write_instances(x3, scene, root)
+
+    def text() -> None:
+        rows = [
+            ("pictures", found.num_pictures),
+            *((f"label {label}", name) for label, name in found.names.items()),
+            ("pictures without the mask of an object", found.without_mask),
+            ("frames without a picture here", found.not_in_folder),
+        ]
+        print_table(found.folder, ("what", "number"), rows)
+        print(f"Next: sightline prepare scan --data rgbd --root {root} --up auto --out SCANS")
 
     emit(plain(found), as_json=json, text=text)
 

@@ -14,6 +14,7 @@ from sightline.datasets.scans.pixels import ScanPixels
 from sightline.errors import InputError
 from sightline.geometry.camera import scale_camera
 from sightline.label_png import encode_label_png
+from sightline.prepare.mask_overlap import Overlap, compared, overlap
 from sightline.prepare.scan_masks import MeshLabels, has_labels
 from sightline.types import LedgerEntry, Scan, ScanFrame
 
@@ -21,8 +22,8 @@ Size = tuple[int, int]
 
 
 class FrameWriter:
-    """Encodes the frames of one scan; what is dropped or altered is in `ledger` afterwards. `last_index` is the number of the last
-    frame of the video, where the poses are of all of its frames."""
+    """Encodes the frames of one scan; what is dropped or altered is in `ledger` afterwards, and how well its instance pictures fit
+    its mesh in `overlaps`. `last_index` is the number of the last frame of the video, where the poses are of all of its frames."""
 
     def __init__(self, scan: Scan, root: Path, *, size: Size | None, masks: bool, last_index: int | None = None) -> None:
         self.scan = scan
@@ -31,12 +32,12 @@ class FrameWriter:
         self.masks = masks
         self.last_index = last_index
         self.ledger: list[LedgerEntry] = []
+        self.overlaps: list[Overlap] = []
+        self._compared = {scan.frames[place].frame_id for place in compared(len(scan.frames))}
 
     def pictures(self) -> Iterator[tuple[ScanFrame, dict[str, bytes]]]:
         """Each frame that can be read, its paths and cameras those of the new pictures; and these, by name in the scan's folder."""
-        mesh = None
-        if self.masks and has_labels(self.scan) and any(frame.instances is None for frame in self.scan.frames):
-            mesh = MeshLabels(self.scan, self.root)
+        mesh = MeshLabels(self.scan, self.root) if self.masks and has_labels(self.scan) else None
         with ScanPixels(self.scan, self.root) as pixels:
             for frame in self.scan.frames:
                 try:
@@ -65,6 +66,8 @@ class FrameWriter:
         if labels is not None:
             names["instances"] = f"instances/{frame.frame_id}.png"
             files[names["instances"]] = encode_label_png(labels)
+            if mesh is not None and camera is not None and frame.instances is not None and frame.frame_id in self._compared:
+                self.overlaps.append(overlap(labels, mesh.seen_by(camera)))
         record = ScanFrame(
             frame_id=frame.frame_id,
             metres_per_unit=frame.metres_per_unit,

@@ -22,14 +22,16 @@ import cv2
 import msgspec
 
 import sightline
-from sightline.datasets.scans import ScanReader
+from sightline.datasets.scans import ScanOptions, ScanReader
 from sightline.errors import InputError
 from sightline.files import inside, only_writer, read_json, remove_temporaries, write_json, write_whole
+from sightline.prepare.mask_overlap import added, disagreements
 from sightline.prepare.run import run_jobs
 from sightline.prepare.scan_frames import FrameWriter
 from sightline.types import LedgerEntry, Record, Scan, ScanFrame
 
 PART_FRAMES = 64
+PICTURES = ("colour", "depth", "instances")
 
 
 class ScanFrameOptions(Record):
@@ -56,20 +58,23 @@ class ScanFrameOptions(Record):
 
 
 class ScansRecord(Record):
-    """`prepare.json`."""
+    """`prepare.json`. `reading`: how the numbers of a plain folder were said to be meant (`ScanOptions`)."""
 
     dataset: str
     options: dict[str, Any]
     package_version: str
     opencv_version: str
+    reading: dict[str, Any] = {}
 
 
 class PartDone(Record):
-    """`.done/{scan}.{k}.json`. `files`: (bytes, BLAKE2b) by name from the scan's folder."""
+    """`.done/{scan}.{k}.json`. `files`: (bytes, BLAKE2b) by name from the scan's folder. `overlaps`: of instance pictures and mesh,
+    (pixels of both, of either) by label."""
 
     frames: tuple[ScanFrame, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     files: dict[str, tuple[int, str]] = {}
+    overlaps: dict[int, tuple[int, int]] = {}
 
 
 class PreparedScansSummary(Record):
@@ -108,7 +113,7 @@ def prepare_scans(
         )
     chosen = [index for index, name in enumerate(known) if not scan_ids or name in scan_ids]
     with only_writer(out):
-        _check_record(out, dataset, options)
+        _check_record(out, dataset, options, reader.options)
         remove_temporaries(out)
         for count, index in enumerate(chosen):
             report(count, len(chosen))
@@ -156,6 +161,8 @@ def _prepare_one(scan: Scan, root: Path, out: Path, *, options: ScanFrameOptions
         _Job(root, out, msgspec.structs.replace(scan, frames=tuple(part), problems=()), index, options, _last_index(scan))
         for index, part in enumerate(_parts(selected_frames(scan, options)))
     ]
+    for folder in (".done", scan.scan_id, *(f"{scan.scan_id}/{kind}" for kind in PICTURES)):
+        remove_temporaries(inside(out, folder))
     for _ in run_jobs([job for job in jobs if not job.is_done()], workers):
         pass
     done = [read_json(job.done_path, PartDone) for job in jobs]
@@ -164,7 +171,11 @@ def _prepare_one(scan: Scan, root: Path, out: Path, *, options: ScanFrameOptions
     record = msgspec.structs.replace(
         scan,
         frames=tuple(frame for each in done for frame in each.frames),
-        problems=(*scan.problems, *(entry for each in done for entry in each.ledger)),
+        problems=(
+            *scan.problems,
+            *(entry for each in done for entry in each.ledger),
+            *disagreements(scan, added(each.overlaps for each in done)),
+        ),
         mesh=None,
         fps=options.fps or scan.fps,
     )
@@ -218,7 +229,8 @@ class _Job:
                 write_whole(inside(self.out, f"{self.scan.scan_id}/{name}"), content)
                 files[name] = (len(content), _digest(content))
             frames.append(frame)
-        write_json(self.done_path, PartDone(frames=tuple(frames), ledger=tuple(writer.ledger), files=files))
+        done = PartDone(frames=tuple(frames), ledger=tuple(writer.ledger), files=files, overlaps=added(writer.overlaps))
+        write_json(self.done_path, done)
 
 
 def _digest(content: bytes) -> str:
@@ -232,9 +244,10 @@ def _is_whole(folder: Path, name: str, expected: tuple[int, str], *, deep: bool)
     return not deep or _digest(path.read_bytes()) == expected[1]
 
 
-def _check_record(out: Path, dataset: str, options: ScanFrameOptions) -> None:
+def _check_record(out: Path, dataset: str, options: ScanFrameOptions, reading: ScanOptions) -> None:
     record = ScansRecord(
         dataset=dataset,
+        reading=msgspec.to_builtins(reading),
         options=msgspec.to_builtins(options),
         package_version=sightline.__version__,
         opencv_version=cv2.__version__,
@@ -247,11 +260,17 @@ def _check_record(out: Path, dataset: str, options: ScanFrameOptions) -> None:
             )
         write_json(path, record)
         return
-    old, new = msgspec.to_builtins(read_json(path, ScansRecord)), msgspec.to_builtins(record)
-    if differing := [f"{name}: {old.get(name)} there, {new[name]} now" for name in new if old.get(name) != new[name]]:
+    old, new = (_settings(each) for each in (read_json(path, ScansRecord), record))
+    if differing := [f"{name}: {old.get(name)} there, {new.get(name)} now" for name in old | new if old.get(name) != new.get(name)]:
         raise InputError(
             f"{out} was made with other options or versions ({', '.join(differing)}). Give another --out, or delete it."
         )
+
+
+def _settings(record: ScansRecord) -> dict[str, Any]:
+    """The settings as they are after writing and reading (a tuple is a list then), one by one."""
+    read = msgspec.json.decode(msgspec.json.encode(record))
+    return {**read.pop("options"), **read.pop("reading", {}), **read}
 
 
 def _finish(out: Path) -> PreparedScansSummary:

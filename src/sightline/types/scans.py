@@ -21,13 +21,19 @@ class OrientedBox(Record):
 
 class ScanObject(Record):
     """One object. `object_id` is the data set's own; `label` (1..254) its value in the frames' `instances` pictures, None where it
-    has none. `category` is the name that is used, `raw_category` the one as annotated, where they differ."""
+    has none. `category` is the name that is used, `raw_category` the one as annotated, where they differ.
+
+    Of a box made from what frames show: `cut` where no frame shows the object whole, and `unseen_deg`, the widest angle around it
+    (0..360, on the plan) from which none looks at it. The box is then that of the surface that is seen.
+    """
 
     object_id: str
     category: str
     box: OrientedBox
     label: int | None = None
     raw_category: str | None = None
+    cut: bool = False
+    unseen_deg: float = 0.0
 
 
 class ScanFrame(Record):
@@ -68,7 +74,8 @@ class Scan(Record):
     """One scan of one room; z is up in the world where `z_up`, frames in order of time.
 
     `extent` is the room's (lowest corner, highest corner), metres; `floor_z_m` the floor's height where known (of a mesh: its
-    lowest vertex). `alignment` is the 4x4 transform, row by row, that is already applied to poses and boxes but not to `mesh`.
+    lowest vertex). `alignment` is the 4x4 transform, row by row, that is already applied to poses and boxes but not to `mesh`; of a
+    world that was mirrored it mirrors back.
     `fps` is the rate of `frames`.
     """
 

@@ -53,8 +53,9 @@ class _Annotation(msgspec.Struct):
 class ArkitScenes:
     """The videos at or below `root` (`Training/`, `Validation/`)."""
 
-    def __init__(self, root: Path, _options: ScanOptions | None = None) -> None:
+    def __init__(self, root: Path, options: ScanOptions | None = None) -> None:
         self.root = root
+        self.options = options or ScanOptions()
         places = ["", *(f"{split}/" for split in SPLITS if (root / split).is_dir())]
         self._places = {
             path.name: f"{place}{path.name}"

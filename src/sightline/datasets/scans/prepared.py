@@ -18,8 +18,9 @@ from sightline.types import Scan
 class PreparedScans:
     """The complete scans of one root."""
 
-    def __init__(self, root: Path, _options: ScanOptions | None = None) -> None:
+    def __init__(self, root: Path, options: ScanOptions | None = None) -> None:
         self.root = root
+        self.options = options or ScanOptions()
         self._scan_ids = sorted(path.parent.name for path in root.glob("*/scan.json") if not path.parent.name.startswith("."))
 
     def scan_ids(self) -> list[str]:

@@ -2,11 +2,13 @@
 
     color/12.png   (or rgb, image, images, colour; .png or .jpg)   depth/12.png   16 bits, `depth_scale` units a metre
     instances/12.png  palette or grey, object labels (0 = none, 255 = unknown), where there are any
+    objects.json   {"1": "lamp", "2": "red cushion"}: names of the labels, with which objects get boxes (`mask_boxes`)
     pose.txt       one line a frame, in order of the numbers: x y z qx qy qz qw, or 12 or 16 numbers; or pose/12.txt, 4 x 4
     intrinsics.json {"width": 640, "height": 480, "fx": 481.2, "fy": -480.0, "cx": 319.5, "cy": 239.5, "metres_per_unit": 0.0002,
-                     "pixel_centre": 0.0}; or intrinsic.txt, 3 x 3 or 4 x 4; or given as an option
+                     "pixel_centre": 0.0, "up": "y"}; or intrinsic.txt, 3 x 3 or 4 x 4; or given as an option
 
-A negative fy (ICL-NUIM) stays: it mirrors the axis. TUM-style pose files with a time stamp are taken line by line, not by time.
+`up` (`datasets.scans.up`) may be given as an option, too. Without it a negative fy (ICL-NUIM) stays: it mirrors the axis. TUM-style
+pose files with a time stamp are taken line by line, not by time.
 """
 
 from collections.abc import Iterator
@@ -14,12 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from re import fullmatch
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
 from sightline import media
 from sightline.datasets.scans import ScanOptions
+from sightline.datasets.scans.boxes import MAX_LABEL
+from sightline.datasets.scans.mask_boxes import boxes_of_masks
 from sightline.datasets.scans.poses import invert_pose, make_camera, pose_of_words, pose_problem, read_matrix, text_lines
+from sightline.datasets.scans.up import parse_up, turned_up
 from sightline.errors import InputError
 from sightline.files import read_json
 from sightline.types import LedgerEntry, Record, Scan, ScanFrame
@@ -39,6 +45,7 @@ class IntrinsicsFile(Record):
     cy: float
     metres_per_unit: float | None = None
     pixel_centre: float = 0.0
+    up: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class _Lens:
     pixel_centre: float
     size: tuple[int, int] | None
     metres_per_unit: float
+    up: str | None = None
 
 
 class PosedRgbd:
@@ -65,6 +73,8 @@ class PosedRgbd:
             raise InputError(
                 f"--depth-scale {options.depth_scale:g}: expected stored units a metre, above 0, such as 1000 or 5000."
             )
+        if options.up is not None:
+            parse_up(options.up)
 
     def scan_ids(self) -> list[str]:
         return list(self._places)
@@ -116,7 +126,45 @@ class PosedRgbd:
                     instances=f"{place}instances/{labels[number]}" if number in labels else None,
                 )
             )
-        return Scan(scan_id=scan_id, dataset="rgbd", frames=tuple(frames), z_up=False, problems=tuple(problems))
+        scan = Scan(scan_id=scan_id, dataset="rgbd", frames=tuple(frames), z_up=False, problems=tuple(problems))
+        up = self.options.up or lens.up
+        if up is not None:
+            scan = turned_up(scan, self.root, parse_up(up, f"{folder}: up"))
+        return _with_objects(scan, self.root, folder / "objects.json")
+
+
+def _with_objects(scan: Scan, root: Path, names_path: Path) -> Scan:
+    """The scan with the objects that `objects.json` names, where there is one."""
+    if not names_path.is_file():
+        return scan
+    names = _names(names_path)
+    if not scan.z_up:
+        detail = f"{len(names)} objects are named, but boxes stand upright. Give --up, or up in intrinsics.json"
+        entry = LedgerEntry(unit=scan.scan_id, reason="objects_without_up", detail=detail, action="altered")
+        return msgspec.structs.replace(scan, problems=(*scan.problems, entry))
+    objects, left_out = boxes_of_masks(scan, root, names)
+    return msgspec.structs.replace(scan, objects=objects, problems=(*scan.problems, *left_out))
+
+
+def _names(path: Path) -> dict[int, str]:
+    names = read_json(path, dict[str, str])
+    if wrong := [label for label in names if not (fullmatch(r"[1-9]\d{0,2}", label) and int(label) <= MAX_LABEL)]:
+        raise InputError(f'{path}: label {wrong[0]!r}; expected names of the labels 1 to {MAX_LABEL}, as {{"1": "lamp"}}.')
+    if nameless := [label for label, name in names.items() if not name.strip()]:
+        raise InputError(f"{path}: label {nameless[0]} has an empty name. Give the word that questions call it, or leave it out.")
+    return {int(label): name.strip() for label, name in names.items()}
+
+
+def frame_pictures(folder: Path) -> dict[int, str]:
+    """The colour pictures of one posed folder, their names by frame number.
+
+    Raises:
+        InputError: there is no folder of colour pictures, or a name has no number, or a used one.
+    """
+    colour = _colour_folder(folder)
+    if colour is None:
+        raise InputError(f"{folder}: no folder of colour pictures in it; expected one of {', '.join(COLOUR_FOLDERS)}.")
+    return _by_number(folder / colour)
 
 
 def _no_depth(scan_id: str, number: int) -> LedgerEntry:
@@ -175,7 +223,8 @@ def _lens(folder: Path, options: ScanOptions) -> _Lens:
     if (folder / "intrinsics.json").is_file():
         found = read_json(folder / "intrinsics.json", IntrinsicsFile)
         values = (found.fx, found.fy, found.cx, found.cy)
-        return _Lens(values, found.pixel_centre, (found.width, found.height), found.metres_per_unit or metres_per_unit)
+        size = (found.width, found.height)
+        return _Lens(values, found.pixel_centre, size, found.metres_per_unit or metres_per_unit, found.up)
     for name in ("intrinsic.txt", "intrinsics.txt", "intrinsic/intrinsic_color.txt"):
         if (folder / name).is_file():
             matrix = read_matrix(folder / name, ((3, 3), (4, 4)))

@@ -44,8 +44,9 @@ GROUPS = (".aggregation.json", "_vh_clean.aggregation.json")
 class ScanNet:
     """The scenes below `root` or `root/scans`."""
 
-    def __init__(self, root: Path, _options: ScanOptions | None = None) -> None:
+    def __init__(self, root: Path, options: ScanOptions | None = None) -> None:
         self.root = root
+        self.options = options or ScanOptions()
         self._base = "scans/" if (root / "scans").is_dir() else ""
         self._scan_ids = sorted(
             path.name

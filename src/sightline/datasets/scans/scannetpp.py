@@ -48,8 +48,9 @@ class _Groups(msgspec.Struct):
 class ScanNetPP:
     """The scenes below `root` or `root/data` that have an iPhone stream."""
 
-    def __init__(self, root: Path, _options: ScanOptions | None = None) -> None:
+    def __init__(self, root: Path, options: ScanOptions | None = None) -> None:
         self.root = root
+        self.options = options or ScanOptions()
         self._base = "data/" if (root / "data").is_dir() else ""
         self._scan_ids = sorted(path.name for path in (root / self._base).iterdir() if (path / "iphone").is_dir())
 
