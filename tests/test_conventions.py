@@ -16,7 +16,8 @@ from sightline.geometry.masks import decode_mask, encode_mask, mask_id, rle_area
 from sightline.geometry.points import hits_mask, pixel_index, truth_point
 from sightline.geometry.resize import scale_box, scale_point
 from sightline.geometry.visibility import frame_overlap, mask_points, point_visibility
-from sightline.media import encode_grey_png, encode_png, pixel_digest, probe, read_depth, read_mask, read_rgb
+from sightline.media import encode_grey_png, encode_png, pixel_digest, read_depth, read_mask, read_rgb
+from sightline.picture_header import probe
 from sightline.types import Camera, MaskRle
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "conventions.md"

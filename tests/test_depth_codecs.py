@@ -26,7 +26,7 @@ from sightline.depth_codecs import (
     share_beyond_u16,
 )
 from sightline.errors import InputError
-from sightline.media import Limits
+from sightline.picture_header import Limits
 
 NEAR_AND_FAR = np.array([[0.5, 1.0, 2.0], [4.0, 8.0, 10.0]], dtype=np.float32)
 SIZES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=5)

@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
 from sightline.errors import InputError
-from sightline.media import Header, Limits, encode_grey_png, encode_png, pixel_digest, probe, read_depth, read_mask, read_rgb
+from sightline.media import encode_grey_png, encode_png, pixel_digest, read_depth, read_mask, read_rgb
+from sightline.picture_header import Header, Limits, probe
 
 READERS = [probe, read_rgb, read_mask, lambda path, limits=Limits(): read_depth(path, 0.001, limits)]  # noqa: B008
 

@@ -23,9 +23,9 @@ from typing import BinaryIO
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.errors import InputError
-from sightline.media import DEFAULT_LIMITS, Limits
+from sightline.picture_header import DEFAULT_LIMITS, Limits
 
 METRES_PER_UNIT = 0.001
 MAX_METRES = 65.535
@@ -116,7 +116,7 @@ def read_u8x3_minmax(path: Path, limits: Limits = DEFAULT_LIMITS) -> UInt8[np.nd
     """The picture; three equal channels, 255 the nearest.
 
     Raises:
-        FileNotFoundError, InputError: as `media.probe`; also a file of another kind, or channels that differ.
+        FileNotFoundError, InputError: as `picture_header.probe`; also a file of another kind, or channels that differ.
     """
     probe_u8x3_minmax(path, limits)
     picture = media.read_rgb(path, limits)
@@ -132,7 +132,7 @@ def probe_u8x3_minmax(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int,
     """(width, height), from the header.
 
     Raises:
-        FileNotFoundError, InputError: as `media.probe`; also a file of another kind.
+        FileNotFoundError, InputError: as `picture_header.probe`; also a file of another kind.
     """
     return _probe_png(path, limits, mode="RGB", expected="u8x3_minmax is a PNG with three channels of 8 bits")
 
@@ -171,7 +171,7 @@ def probe_mm_u16(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]
     """(width, height), from the header.
 
     Raises:
-        FileNotFoundError, InputError: as `media.probe`; also a file of another kind.
+        FileNotFoundError, InputError: as `picture_header.probe`; also a file of another kind.
     """
     return _probe_png(path, limits, mode="I;16", expected="mm_u16 is a PNG with one channel of 16 bits")
 
@@ -243,7 +243,7 @@ def _refuse_unusable(values: Float[np.ndarray, "..."]) -> None:
 
 
 def _probe_png(path: Path, limits: Limits, *, mode: str, expected: str) -> tuple[int, int]:
-    header = media.probe(path, limits)
+    header = picture_header.probe(path, limits)
     if header.format != "PNG" or header.mode != mode:
         raise InputError(
             f"{path}: {expected}, found {header.format} of mode {header.mode}. Name the codec the file was written in, or make it "

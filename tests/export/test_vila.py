@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.depth_codecs import CODECS, read_u8x3_minmax
 from sightline.dialects import get_dialect
 from sightline.errors import InputError
@@ -54,7 +54,7 @@ def test_depth_pairs_with_pictures_and_rows_without_it_are_left_out(tmp_path: Pa
     for row in json.loads((tmp_path / "out" / "t2b-train.json").read_text()):
         assert len(row["depth"]) == len(row["image"]) == 2
         for name in row["depth"]:
-            header = media.probe(tmp_path / "out" / "depth" / name)
+            header = picture_header.probe(tmp_path / "out" / "depth" / name)
             assert (header.mode, header.width, header.height) == ("RGB", WIDTH, HEIGHT)
             grey = media.read_rgb(tmp_path / "out" / "depth" / name)[:, :, 0]
             assert (grey[0, 0], grey[-1, -1]) == (255, 0)  # 1 m is the nearest, 3 m the farthest

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sightline import media
+from sightline import picture_header
 from sightline.errors import InputError
 from sightline.taskset.picture_ends import has_end, quick_header, read_ends
 from tests.davis_tree import save_picture
 
 USUAL = [("1", "PNG"), ("L", "PNG"), ("P", "PNG"), ("RGB", "PNG"), ("RGBA", "PNG"), ("I;16", "PNG"), ("L", "JPEG"), ("RGB", "JPEG")]
 TURNED = Image.Exif()
-TURNED[media.ORIENTATION_TAG] = 6
+TURNED[picture_header.ORIENTATION_TAG] = 6
 
 
 def encoded(mode: str, kind: str, **options: object) -> bytes:
@@ -26,13 +26,13 @@ def encoded(mode: str, kind: str, **options: object) -> bytes:
 @pytest.mark.parametrize(("mode", "kind"), USUAL)
 def test_usual_headers_are_those_that_the_decoder_reads(mode: str, kind: str) -> None:
     content = encoded(mode, kind)
-    assert quick_header(content) == media.probe(media.Content("x", content))
+    assert quick_header(content) == picture_header.probe(picture_header.Content("x", content))
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"comment": b"c" * 500}, {"quality": 5}])
 def test_usual_jpegs_come_in_many_forms(options: dict[str, object]) -> None:
     content = encoded("RGB", "JPEG", **options)
-    assert quick_header(content) == media.probe(media.Content("x", content)) != None  # noqa: E711
+    assert quick_header(content) == picture_header.probe(picture_header.Content("x", content)) != None  # noqa: E711
 
 
 def spoiled(place: int) -> bytes:
@@ -66,7 +66,7 @@ def test_a_picture_larger_than_any_that_is_decoded_is_left_to_the_decoder() -> N
     huge = content[:place] + b"\xff\xff\xff\xff" + content[place + 4 :]
     assert quick_header(huge) is None
     with pytest.raises(InputError, match="65,535"):
-        media.probe(media.Content("x", huge))
+        picture_header.probe(picture_header.Content("x", huge))
 
 
 def whole(path: Path, kind: str) -> bool:

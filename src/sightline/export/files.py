@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 import sightline
-from sightline import media
+from sightline import media, picture_header
 from sightline.dialects import Dialect
 from sightline.errors import InputError
 from sightline.files import inside, read_json, whole_file, write_json, write_whole
@@ -106,7 +106,7 @@ def picture_file(taskset: TaskSet, image: ImageRef) -> tuple[bytes, str]:
     """
     rgb = taskset.read_rgb(image)
     path = taskset.file(image)
-    if media.probe(path).orientation != 1:
+    if picture_header.probe(path).orientation != 1:
         return media.encode_png(rgb), ".png"
     return path.read_bytes(), path.suffix.lower()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from sightline import media, video
+from sightline import media, picture_header, video
 from sightline.errors import InputError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
@@ -31,7 +31,7 @@ class FolderFrames:
         if len(set(self.names)) < len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise InputError(f"{folder}: two pictures are called {twice!r}. Each frame needs a name of its own.")
-        first = media.probe(self._paths[0])
+        first = picture_header.probe(self._paths[0])
         self.width, self.height = first.width, first.height
 
     def __len__(self) -> int:
@@ -56,14 +56,16 @@ class VideoFrames:
         FileNotFoundError, InputError: as `video.read_frames`, also for a frame in the middle: all are decoded once.
     """
 
-    def __init__(self, path: Path, *, kept_bytes: int = KEPT_BYTES) -> None:
-        self._path = path
+    def __init__(
+        self, path: video.Source, *, kept_bytes: int = KEPT_BYTES, limits: video.VideoLimits = video.DEFAULT_LIMITS
+    ) -> None:
+        self._path, self._limits = path, limits
         self._first = self._last = 0
         self._kept: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
         self._running: Iterator[video.Frame] = iter(())
         self._next = 0
         count = 0
-        for frame in video.read_frames(path, lambda number: number == 0):
+        for frame in video.read_frames(path, lambda number: number == 0, limits):
             if frame.rgb is not None:
                 self.height, self.width = frame.rgb.shape[:2]
             count += 1
@@ -88,7 +90,7 @@ class VideoFrames:
             self._next = 0
         self._kept = {}
         if self._next == 0:
-            self._running = video.read_frames(self._path, lambda number: self._first <= number <= self._last)
+            self._running = video.read_frames(self._path, lambda number: self._first <= number <= self._last, self._limits)
         for frame in self._running:
             self._next = frame.number + 1
             if frame.rgb is not None:

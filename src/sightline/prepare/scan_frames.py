@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.datasets.scans.pixels import ScanPixels
 from sightline.errors import InputError
 from sightline.geometry.camera import scale_camera
@@ -85,7 +85,7 @@ class FrameWriter:
         if frame.camera is not None:
             own = (frame.camera.width, frame.camera.height)
             if self._wanted(own) == own and (stored := pixels.stored_colour(frame)) is not None:
-                header = media.probe(media.Content(f"{frame.image}, frame {frame.frame_id}", stored[0]))
+                header = picture_header.probe(picture_header.Content(f"{frame.image}, frame {frame.frame_id}", stored[0]))
                 if (header.width, header.height) == own:
                     return stored[0], stored[1], own
         rgb = pixels.rgb(frame)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.types import Clip, ClipFrame, LedgerEntry
@@ -53,7 +53,7 @@ def survey(clip: Clip, root: Path, ledger: list[LedgerEntry]) -> list[SurveyedFr
             continue
         unit = f"{clip.clip_id}/{frame.frame_id}"
         try:
-            header = media.probe(inside(root, frame.image))
+            header = picture_header.probe(inside(root, frame.image))
             labels = media.read_labels(inside(root, frame.labels))
         except (InputError, FileNotFoundError) as error:
             ledger.append(LedgerEntry(unit=unit, reason="unreadable", detail=str(error), path=frame.labels))

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.errors import InputError
 from sightline.geometry.camera import check_pose
 from sightline.geometry.masks import decode_mask
@@ -152,11 +152,11 @@ class PictureReader:
         except InputError as error:
             raise wrong(str(error), where=name, remedy=FORMATS) from error
 
-    def _allowed(self, text: str, name: str) -> media.Content:
+    def _allowed(self, text: str, name: str) -> picture_header.Content:
         """The bytes of a picture whose pixels have been taken off the allowance."""
-        content = media.Content(name, _from_base64(text, name))
+        content = picture_header.Content(name, from_base64(text, name))
         try:
-            header = media.probe(content)
+            header = picture_header.probe(content)
         except InputError as error:
             raise wrong(str(error), where=name, remedy=FORMATS) from error
         num_pixels = header.width * header.height
@@ -171,7 +171,12 @@ class PictureReader:
         return content
 
 
-def _from_base64(text: str, name: str) -> bytes:
+def from_base64(text: str, name: str) -> bytes:
+    """The bytes of a field, plain or as a data URL.
+
+    Raises:
+        Refusal: no base64.
+    """
     head, comma, tail = text.partition(",") if text.startswith("data:") else ("", "", text)
     if comma and not head.endswith(";base64"):
         raise wrong(f"a data URL that begins {head[:40]!r}; expected one in base64", where=name, remedy=NEVER_FETCHED)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.geometry.boxes import Box, box_area, mask_to_box
@@ -94,7 +94,7 @@ class SeenClip:
         if frame.image is None:
             return declared
         try:
-            header = media.probe(inside(self.root, frame.image))
+            header = picture_header.probe(inside(self.root, frame.image))
         except (InputError, FileNotFoundError) as error:
             ledger.append(self._entry(frame, "unreadable", str(error), frame.image))
             return None

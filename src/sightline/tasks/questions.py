@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.datasets.questions.cells import picture_source
 from sightline.datasets.questions.point_text import POINT
 from sightline.errors import InputError
@@ -223,7 +223,7 @@ def _depths(inquiry: Inquiry, images: tuple[ImageRef, ...], studio: Studio) -> t
     """The depth pictures, if each has the size of its picture; else none, and why."""
     for file, image in zip(inquiry.depths, images, strict=False):
         try:
-            header = media.probe(picture_source(studio.root, file))
+            header = picture_header.probe(picture_source(studio.root, file))
         except InputError as error:
             return (), str(error)
         if (header.width, header.height) != (image.width, image.height):

@@ -3,10 +3,10 @@
 import stat
 from pathlib import Path
 
-from sightline import media
+from sightline import picture_header
 from sightline.errors import InputError
 from sightline.files import inside
-from sightline.media import DEFAULT_LIMITS, Header
+from sightline.picture_header import DEFAULT_LIMITS, Header
 from sightline.taskset.picture_ends import has_end, quick_header, read_ends
 from sightline.types import LedgerEntry
 
@@ -33,7 +33,7 @@ class FileCheck:
             if not stat.S_ISREG(state.st_mode):
                 return self._refuse(unit, "file_missing", f"{path} is no file", path)
             head, tail = read_ends(place, state.st_size)
-            header = (quick_header(head) if state.st_size <= DEFAULT_LIMITS.max_file_bytes else None) or media.probe(place)
+            header = (quick_header(head) if state.st_size <= DEFAULT_LIMITS.max_file_bytes else None) or picture_header.probe(place)
         except FileNotFoundError:
             return self._refuse(unit, "file_missing", f"{path} is not there", path)
         except InputError as error:

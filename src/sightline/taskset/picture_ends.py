@@ -3,8 +3,8 @@
 A file that was cut off while it was copied has a good header and lacks its end. PNG ends with an IEND chunk, JPEG with the marker
 FF D9, which no picture data holds; WebP says its length. Bytes after the end are harmless.
 
-`media.probe` is the judge of headers. Here the usual ones are read from the first bytes alone, without Pillow, because a data set
-has hundreds of thousands: PNG without EXIF, and JPEG without EXIF whose size stands in these bytes. Of any other file
+`picture_header.probe` is the judge of headers. Here the usual ones are read from the first bytes alone, without Pillow, because a
+data set has hundreds of thousands: PNG without EXIF, and JPEG without EXIF whose size stands in these bytes. Of any other file
 `quick_header` says nothing. PNG: ISO/IEC 15948; JPEG: ITU-T T.81, annex B.
 """
 
@@ -12,7 +12,7 @@ import os
 import zlib
 from pathlib import Path
 
-from sightline.media import DEFAULT_LIMITS, Header
+from sightline.picture_header import DEFAULT_LIMITS, Header
 
 SPAN = 4096
 ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
@@ -46,7 +46,7 @@ def read_ends(path: Path, size: int) -> tuple[bytes, bytes]:
 
 
 def quick_header(head: bytes) -> Header | None:
-    """What `media.probe` says of a file that begins so; None where that cannot be told from these bytes."""
+    """What `picture_header.probe` says of a file that begins so; None where that cannot be told from these bytes."""
     header = _png(head) if head.startswith(PNG_START) else _jpeg(head)
     if header is None or not 0 < header.width * header.height <= DEFAULT_LIMITS.max_pixels:
         return None

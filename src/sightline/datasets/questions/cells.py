@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.errors import InputError
 from sightline.files import inside
-from sightline.media import Content, Source
+from sightline.picture_header import Content, Source
 from sightline.types import PictureFile
 
 if TYPE_CHECKING:

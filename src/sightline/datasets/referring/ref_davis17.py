@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from sightline import media
+from sightline import picture_header
 from sightline.datasets.clips.davis import Davis
 from sightline.datasets.clips.frame_folders import problem
 from sightline.datasets.referring.davis_expressions import SaidOf, read_lines, read_table
@@ -135,7 +135,7 @@ def _merged(root: Path, frames: tuple[ClipFrame, ...]) -> bool:
     if first is None:
         return False
     try:
-        return media.probe(inside(root, first)).mode != "P"
+        return picture_header.probe(inside(root, first)).mode != "P"
     except InputError:
         return False  # whoever decodes it names it
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
 
-from sightline import media, video
+from sightline import media, picture_header, video
 from sightline.datasets.scans.depth_stream import DepthStream
 from sightline.datasets.scans.sens import SensFile
 from sightline.errors import InputError
@@ -67,7 +67,7 @@ class ScanPixels:
             return None
         if frame.image_index is None:
             path = inside(self.root, frame.image)
-            header = media.probe(path)
+            header = picture_header.probe(path)
             wanted = {"PNG": ".png", "JPEG": ".jpg"}.get(header.format)
             return (path.read_bytes(), wanted) if wanted and header.orientation == 1 else None
         if frame.image.endswith(".sens"):

@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from sightline import media
+from sightline import picture_header
 from sightline.datasets.scans import ScanOptions
 from sightline.datasets.scans.boxes import MAX_LABEL
 from sightline.datasets.scans.mask_boxes import boxes_of_masks
@@ -104,7 +104,7 @@ class PosedRgbd:
             if pose is None or reason is not None:
                 problems.append(LedgerEntry(unit=f"{scan_id}/{number:06d}", reason="pose_invalid", detail=reason or "", path=image))
                 continue
-            header = media.probe(self.root / image)
+            header = picture_header.probe(self.root / image)
             camera = make_camera(
                 invert_pose(pose) if self.options.invert_poses else pose,
                 lens.values,

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from sightline import media
+from sightline import picture_header
 from sightline.datasets.scans import ScanOptions
 from sightline.datasets.scans.mesh import (
     SegmentGroup,
@@ -228,7 +228,7 @@ def _values(matrix: Float[np.ndarray, "4 4"]) -> tuple[float, ...]:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    header = media.probe(path)
+    header = picture_header.probe(path)
     return header.width, header.height
 
 

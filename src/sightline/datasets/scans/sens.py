@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.errors import InputError
 
 VERSION = 4
@@ -93,7 +93,7 @@ class SensFile:
 
     def colour(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
         """The colour picture of one frame. Raises InputError if it is damaged or of another size than the header says."""
-        rgb = media.read_rgb(media.Content(f"{self.path}, frame {index}", self.colour_content(index)))
+        rgb = media.read_rgb(picture_header.Content(f"{self.path}, frame {index}", self.colour_content(index)))
         if rgb.shape[1::-1] != self.header.colour_size:
             raise InputError(
                 f"{self.path}, frame {index}: a picture of {rgb.shape[1::-1]}, the header says {self.header.colour_size}."

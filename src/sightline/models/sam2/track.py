@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812 - as everyone calls it
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.errors import InputError
 from sightline.geometry.masks import encode_mask
 from sightline.models.sam2.clip import ClipModel
@@ -52,7 +52,7 @@ class PictureFrames:
             raise InputError("a clip without frames: there is nothing to follow.")
         self._paths = list(paths)
         self._size = image_size
-        first = media.probe(self._paths[0])
+        first = picture_header.probe(self._paths[0])
         self.width, self.height = first.width, first.height
 
     def __len__(self) -> int:

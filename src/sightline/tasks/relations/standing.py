@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sightline import media
+from sightline import picture_header
 from sightline.errors import InputError
 from sightline.files import inside
 from sightline.geometry.boxes import Box, box_area
@@ -74,7 +74,7 @@ def _size(seen: SeenClip, frame: int) -> Size | None:
     if path is None:
         return None
     try:
-        header = media.probe(inside(seen.root, path))
+        header = picture_header.probe(inside(seen.root, path))
     except (InputError, FileNotFoundError):  # it stands in the clip's ledger already
         return None
     return header.width, header.height

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped, UInt8
 
-from sightline import media
+from sightline import media, picture_header
 from sightline.depth_codecs import UnusableDepthError, get_codec, inverse_picture
 from sightline.errors import InputError
 from sightline.train.vlm.samples import MediaRef
@@ -79,7 +79,7 @@ def check_header(ref: MediaRef, size: tuple[int, int]) -> None:
         FileNotFoundError, InputError: as `read_depth`.
     """
     codec = get_codec(_codec(ref))
-    header = media.probe(ref.path) if codec.name == "u8x3_minmax" else None
+    header = picture_header.probe(ref.path) if codec.name == "u8x3_minmax" else None
     found = (header.width, header.height) if header is not None and header.mode == "L" else codec.probe(ref.path)
     _check_shape(ref, found, size)
 
@@ -122,7 +122,7 @@ def _read(ref: MediaRef, form: DepthForm) -> Shaped[np.ndarray, "h w *c"]:
 
 
 def _picture(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    if media.probe(path).mode == "L":
+    if picture_header.probe(path).mode == "L":
         return media.read_rgb(path)  # one channel, repeated
     return get_codec("u8x3_minmax").read(path)
 

@@ -5,16 +5,16 @@ prediction. Sizes of pictures come from headers. A video is decoded once, becaus
 cannot be relied on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from sightline import media, video
+from sightline import picture_header, video
 from sightline.dialects.times import time_words
 from sightline.errors import InputError
 from sightline.train.vlm.depth import check_header
-from sightline.train.vlm.samples import MediaRef, Sample, Slot, Turn
+from sightline.train.vlm.samples import FrameRun, MediaRef, Sample, Slot, Turn
 
 MAX_FRAMES = 8
 
@@ -31,11 +31,29 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Film:
+    """What stands in the slot of a video that is shown as one: its frames in order, of one size."""
+
+    frames: tuple[Picture, ...]
+    depth: None = None
+
+    @property
+    def ref(self) -> MediaRef:
+        """The file, or that of the first frame."""
+        return self.frames[0].ref
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the frames."""
+        return self.frames[0].size
+
+
+@dataclass(frozen=True)
 class Layout:
-    """The turns with slots of pictures only, and the pictures in the order of these slots."""
+    """The turns with the slots of what is shown, and these pictures and films in the order of the slots."""
 
     turns: tuple[Turn, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Picture | Film, ...]
 
 
 @dataclass(frozen=True)
@@ -47,15 +65,15 @@ class VideoHeader:
     size: tuple[int, int]
 
 
-def lay_out(sample: Sample, *, max_frames: int = MAX_FRAMES) -> Layout:
-    """What is shown of `sample`; of a video at most `max_frames` frames, evenly spaced in time.
+def lay_out(sample: Sample, *, max_frames: int = MAX_FRAMES, whole_clips: bool = False) -> Layout:
+    """What is shown of `sample`; of a video at most `max_frames` frames, evenly spaced in time. `whole_clips`: as one film.
 
     Raises:
         FileNotFoundError: a picture or video is not there; the message names the sample.
         InputError: one that cannot be read.
     """
     try:
-        return _lay_out(sample, max_frames)
+        return _lay_out(sample, max_frames, whole_clips=whole_clips)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{sample.source}, sample {sample.id!r}: {error}") from error
     except InputError as error:
@@ -68,8 +86,8 @@ def chosen_frames(num_frames: int, max_frames: int) -> tuple[int, ...]:
     return tuple((2 * place + 1) * num_frames // (2 * count) for place in range(count))
 
 
-def _lay_out(sample: Sample, max_frames: int) -> Layout:
-    pictures: list[Picture] = []
+def _lay_out(sample: Sample, max_frames: int, *, whole_clips: bool) -> Layout:
+    pictures: list[Picture | Film] = []
     turns = []
     for turn in sample.turns:
         parts: list[str | Slot] = []
@@ -85,22 +103,36 @@ def _lay_out(sample: Sample, max_frames: int) -> Layout:
                     check_header(depth, size)
                 pictures.append(Picture(ref, size, depth=depth))
             else:
-                _show_video(sample.videos[part.index], max_frames, parts, pictures)
+                frames, times_s = _frames(sample.videos[part.index], max_frames)
+                if whole_clips:
+                    parts.append(Slot("video", len(pictures)))
+                    pictures.append(Film(frames))
+                else:
+                    _show_one_by_one(frames, times_s, parts, pictures)
         turns.append(Turn(turn.role, tuple(parts)))
     return Layout(tuple(turns), tuple(pictures))
 
 
-def _show_video(ref: MediaRef, max_frames: int, parts: list[str | Slot], pictures: list[Picture]) -> None:
-    header = video_header(ref.path)
-    frames = chosen_frames(header.num_frames, max_frames)
-    for frame, words in zip(frames, time_words([frame / header.fps for frame in frames]), strict=True):
+def _frames(clip: MediaRef | FrameRun, max_frames: int) -> tuple[tuple[Picture, ...], Sequence[float]]:
+    """The frames of a clip that are shown, with their times; those of a run have been chosen already."""
+    if isinstance(clip, FrameRun):
+        return tuple(Picture(ref, ref.size or _picture_size(ref.path)) for ref in clip.frames), clip.times_s
+    header = video_header(clip.path)
+    numbers = chosen_frames(header.num_frames, max_frames)
+    return tuple(Picture(clip, header.size, number) for number in numbers), [number / header.fps for number in numbers]
+
+
+def _show_one_by_one(
+    frames: Sequence[Picture], times_s: Sequence[float], parts: list[str | Slot], pictures: list[Picture | Film]
+) -> None:
+    for frame, words in zip(frames, time_words(times_s), strict=True):
         parts.extend((f"<{words} seconds>", Slot("image", len(pictures))))
-        pictures.append(Picture(ref, header.size, frame))
+        pictures.append(frame)
 
 
 @lru_cache(maxsize=65536)
 def _picture_size(path: Path) -> tuple[int, int]:
-    header = media.probe(path)
+    header = picture_header.probe(path)
     return header.width, header.height
 
 
