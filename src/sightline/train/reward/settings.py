@@ -138,7 +138,9 @@ class PolicyLossSettings:
 
     def __post_init__(self) -> None:
         if not (0 < self.clip_low < 1 and self.clip_high > 0):
-            raise InputError(f"loss.clip_low {self.clip_low:g}, clip_high {self.clip_high:g}: expected 0 < clip_low < 1 and 0 < clip_high.")
+            raise InputError(
+                f"loss.clip_low {self.clip_low:g}, clip_high {self.clip_high:g}: expected 0 < clip_low < 1 and 0 < clip_high."
+            )
         if self.beta < 0:
             raise InputError(f"loss.beta {self.beta:g}: expected 0 or more.")
         if self.inner_epochs < 1:
@@ -180,8 +182,8 @@ class RewardSettings:
             raise InputError(f"num_shown {self.num_shown}: expected 0 or more.")
         if self.data.groups_per_step % self.pieces:
             raise InputError(
-                f"data.groups_per_step {self.data.groups_per_step}: an update is divided into {self.pieces} pieces (trainer.devices "
-                f"* num_nodes * accumulate), and no group is cut. Give a multiple of {self.pieces}."
+                f"data.groups_per_step {self.data.groups_per_step}: an update is divided into {self.pieces} pieces (trainer."
+                f"devices * num_nodes * accumulate), and no group is cut. Give a multiple of {self.pieces}."
             )
         if self.loss.inner_epochs > 1 and self.trainer.devices * self.trainer.num_nodes > 1:
             raise InputError(
