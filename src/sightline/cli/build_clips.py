@@ -72,6 +72,10 @@ def build_refer(  # noqa: PLR0913 - one parameter an option
     words: Annotated[
         Literal["cleaned", "typed"], typer.Option(help="The words of an expression as cleaned by the data set, or as typed.")
     ] = "cleaned",
+    hidden: Annotated[
+        Literal["left_out", "asked"],
+        typer.Option(help="asked: keep expressions of which a test set does not say what they mean, for a benchmark's server."),
+    ] = "left_out",
     wording: Wording = "first",
     allow_shared_scenes: SharedClips = False,
     leaks: Leaks = None,
@@ -102,6 +106,7 @@ def build_refer(  # noqa: PLR0913 - one parameter an option
         frames=shown,
         spans=spans,
         words=words,
+        hidden=hidden,
     )
     request = BuildRequest(
         reader=data,

@@ -1,11 +1,11 @@
 """`sightline score --protocol`: a run by the definitions of others, beside ours."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.cli.console import emit, plain, print_table
+from sightline.cli.console import emit, plain, print_table, say
 from sightline.cli.summaries import print_summaries
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Protocol(enum.StrEnum):
     ref_youtube_vos_original = "ref-youtube-vos-original"
     ref_davis17_original = "ref-davis17-original"
     revos_original = "revos-original"
+    revos_published = "revos-published"
     qa = "qa"
     vsi_official = "vsi-official"
     vsi_lmms_eval = "vsi-lmms-eval"
@@ -42,6 +43,16 @@ class Protocol(enum.StrEnum):
     sqa3d = "sqa3d"
 
 
+class Published(enum.StrEnum):
+    """Those of pointing benchmarks, which `sightline eval` also knows; `benchmark`: of referring data those of the data set that a
+    task set is from."""
+
+    benchmark = "benchmark"
+    refspatial_original = "refspatial-original"
+    where2place_original = "where2place-original"
+    robospatial_original = "robospatial-original"
+
+
 REFERRING = (
     Protocol.refcoco_original,
     Protocol.grefcoco_original,
@@ -49,6 +60,7 @@ REFERRING = (
     Protocol.ref_youtube_vos_original,
     Protocol.ref_davis17_original,
     Protocol.revos_original,
+    Protocol.revos_published,
 )
 
 ALL_OF_QA = Protocol.qa
@@ -91,6 +103,54 @@ def _score_published(run: Path, summary: "Summary", protocol: str, *, taskset: P
     value = {"summary": plain(summary), protocol: plain(published)}
     lines, written = compare_published(summary, published), run / summary_file(protocol)
     emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
+
+
+def published_too(runs: Path, summaries: "Sequence[Summary]", protocol: Published) -> "tuple[list[object], Callable[[], None]]":
+    """Score the runs in `runs`, of which the summaries are, by a benchmark's authors' rule too; what was found, and what prints
+    both rules side by side.
+
+    Raises:
+        InputError: a task set that this rule is not for.
+    """
+    if protocol is Published.benchmark:
+        return _own_rules_too(runs, summaries)
+    from sightline.evaluate.protocols.published import summarise_published, summary_file  # noqa: PLC0415
+    from sightline.evaluate.protocols.published_compare import compare_published  # noqa: PLC0415
+
+    folders = [runs / summary.run.model / summary.run.taskset_name for summary in summaries]
+    pairs = zip(folders, summaries, strict=True)
+    found = [summarise_published(folder, protocol.value, partial=summary.num_missing > 0) for folder, summary in pairs]
+
+    def text() -> None:
+        for folder, summary, published in zip(folders, summaries, found, strict=True):
+            written = folder / summary_file(protocol.value)
+            _print_protocols(summary, protocol.value, compare_published(summary, published), by=(), written=written)
+
+    return [plain(published) for published in found], text
+
+
+def _own_rules_too(runs: Path, summaries: "Sequence[Summary]") -> "tuple[list[object], Callable[[], None]]":
+    """Each run on referring data also by the rules of its benchmark; what cannot be scored so says why and stays as it is."""
+    from sightline.evaluate.protocols.own_rules import scored_by_own_rules  # noqa: PLC0415
+    from sightline.evaluate.protocols.referring_compare import compare_referring  # noqa: PLC0415
+    from sightline.evaluate.protocols.referring_original import ReferringSummary, summary_file  # noqa: PLC0415
+
+    found = [
+        (runs / summary.run.model / summary.run.taskset_name, summary, theirs)
+        for summary in summaries
+        for theirs in scored_by_own_rules(runs / summary.run.model / summary.run.taskset_name, partial=summary.num_missing > 0)
+    ]
+    for folder, _, theirs in found:
+        if not isinstance(theirs, ReferringSummary):
+            say(f"not by its benchmark's rule: {folder}: {theirs}")
+
+    def text() -> None:
+        for folder, summary, theirs in found:
+            if isinstance(theirs, ReferringSummary):
+                lines = compare_referring(summary, theirs)
+                _print_protocols(summary, theirs.protocol, lines, by=(), written=folder / summary_file(theirs.protocol))
+
+    return [plain(theirs) for _, _, theirs in found if isinstance(theirs, ReferringSummary)], text
 
 
 def _score_referring(run: Path, summary: "Summary", protocol: str, *, taskset: Path | None, by: Sequence[str], json: bool) -> None:

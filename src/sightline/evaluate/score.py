@@ -27,6 +27,7 @@ from sightline.geometry.masks import rle_area
 from sightline.geometry.points import pixel_index
 from sightline.taskset.store import TaskSet
 from sightline.types import (
+    HIDDEN,
     NO,
     YES,
     Answer,
@@ -257,7 +258,13 @@ def open_taskset(folder: Path, path: Path | None = None) -> TaskSet:
 
 
 def _scores(folder: Path, taskset: TaskSet) -> Iterator[Score]:
-    return (score_example(*pair, taskset.read_mask) for pair in answered(folder, taskset))
+    for example, prediction in answered(folder, taskset):
+        if example.tier == HIDDEN:
+            raise InputError(
+                f"{folder}: the data set holds back what {example.id!r} means, so that nothing can be scored here. Send the "
+                f"answers to the benchmark's server: `sightline export submission {folder} --layout LAYOUT --out FILE`."
+            )
+        yield score_example(example, prediction, taskset.read_mask)
 
 
 def answered(folder: Path, taskset: TaskSet) -> Iterator[tuple[Example, Prediction]]:

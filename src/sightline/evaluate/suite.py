@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.errors import InputError
+from sightline.evaluate.answered_boxes import box_masks, is_box_masks
 from sightline.evaluate.predict import predict
 from sightline.export.imported import imported_answers, is_imported
 from sightline.models import Model, ModelOptions, NotApplicable, get_model
@@ -23,7 +24,8 @@ class Chosen:
 
 
 def choose(spec: str, options: ModelOptions) -> Chosen:
-    """What `--model SPEC` means: a model of `models.get_model`, or recorded answers (`import:PATH`).
+    """What `--model SPEC` means: a model of `models.get_model`, recorded answers (`import:PATH`), or masks of the boxes that
+    another run has (`boxes:RUN#CHECKPOINT`).
 
     Raises:
         FileNotFoundError, InputError: no such model.
@@ -31,6 +33,8 @@ def choose(spec: str, options: ModelOptions) -> Chosen:
     if is_imported(spec):
         answers = imported_answers(spec, options)
         return Chosen(answers.name, answers.answers_to)
+    if is_box_masks(spec):
+        return Chosen(*box_masks(spec, options))
     model = get_model(spec, options)
     return Chosen(model.name, lambda _: model)
 

@@ -10,7 +10,7 @@ from sightline.dialects import Dialect, Size
 from sightline.dialects.render import name_slots, render_prompt
 from sightline.errors import InputError
 from sightline.taskset.store import TaskSet
-from sightline.types import Example, ImagePart, ImageRef, Question
+from sightline.types import HIDDEN, Example, ImagePart, ImageRef, Question
 
 IMAGE_TOKEN = "<image>"  # noqa: S105 - a media token
 
@@ -51,8 +51,14 @@ def render(example: Example, dialect: Dialect) -> Rendered:
     """The example in the words of `dialect`.
 
     Raises:
-        InputError: the dialect cannot write what is asked for (masks), or the prompt does not show every picture once.
+        InputError: the dialect cannot write what is asked for (masks), the prompt does not show every picture once, or the truth is
+            held back.
     """
+    if example.tier == HIDDEN:
+        raise InputError(
+            f"example {example.id!r}: the data set holds back what is meant, so that there is nothing to learn from it. Use a "
+            "split with annotations."
+        )
     question = example.question
     sizes = Size.all_of(question)
     segments = render_question(question, dialect)

@@ -3,7 +3,10 @@
 An expression means one object, several, or nothing (no target, tier NT: the right answer is "not visible"). A text with a question
 mark is asked as it stands; any other stands in one of the task's wordings. Ids: `{task}/{clip}/{expression}`.
 
-Dropped, by reason: `no_expressions` (a clip without any), `no_text`, `targets_hidden` (a test set holds the objects back),
+Where a test set holds the objects back, an expression can be asked for the benchmark's server (`hidden="asked"`, tier "hidden"): it
+has no truth, is not scored (no frame of it is), and cannot be learnt from.
+
+Dropped, by reason: `no_expressions` (a clip without any), `no_text`, `targets_hidden` (with `hidden="left_out"`),
 `unknown_object` (the clip has no such object), `target_without_mask` (the annotation shows it in no frame, as in some of
 Ref-DAVIS17; that is no proof that nothing is meant), `several_objects` (with `objects="one"`), `no_target` (with
 `no_target="left_out"`), `frames_unusable` (no frame can be shown, or too many), `no_masks` (boxes only, and a mask is needed),
@@ -22,7 +25,7 @@ from sightline.tasks.crossview import Outcome, example_rng
 from sightline.tasks.footage import ClipOptions, Footage, sample_frames, show
 from sightline.tasks.pictures import Studio
 from sightline.tasks.wording import fill, prompt, worded, wordings
-from sightline.types import AnswerForm, Example, Expression, LedgerEntry, MaskRle, ObjectTruth, Part, Question, Truth
+from sightline.types import HIDDEN, AnswerForm, Example, Expression, LedgerEntry, MaskRle, ObjectTruth, Part, Question, Truth
 
 NO_TARGET = "NT"
 ABSENT = "N12"
@@ -36,6 +39,7 @@ class ReferOptions(ClipOptions):
     annotation's own box where there is one (RefCOCO's box scores are defined on it), or always that of the mask. `frames`: show
     only frames in which the annotation says where the targets are, or any. `spans`: ask for the time only where that is a part of
     the clip, or always. `words`: the cleaned words of an expression, or those that its author typed, where both are there.
+    `hidden`: "asked" keeps expressions of which the data set does not say what they mean.
     """
 
     objects: Literal["one", "several"] = "several"
@@ -44,6 +48,7 @@ class ReferOptions(ClipOptions):
     frames: Literal["labelled", "any"] = "labelled"
     spans: Literal["partial", "all"] = "partial"
     words: Literal["cleaned", "typed"] = "cleaned"
+    hidden: Literal["left_out", "asked"] = "left_out"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,9 +63,14 @@ class Meant:
     def unit(self) -> str:
         return f"{self.seen.clip.clip_id}/{self.expression.expression_id}"
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the data set holds back what is meant."""
+        return self.expression.object_ids is None
+
     def known(self, frame: int) -> bool:
         """Whether the annotation says of every target if it is in the frame."""
-        return all(target.known[frame] for target in self.targets)
+        return not self.hidden and all(target.known[frame] for target in self.targets)
 
     def present(self, frame: int) -> bool:
         """Whether at least one target is in the frame."""
@@ -97,7 +107,7 @@ def _unusable(meant: Meant, options: ReferOptions) -> tuple[str, str] | None:
     if not expression.text.strip():
         return "no_text", "the expression has no words"
     if ids is None:
-        return "targets_hidden", "the data set holds back which objects are meant"
+        return None if options.hidden == "asked" else ("targets_hidden", "the data set holds back which objects are meant")
     if not ids:
         return None if options.no_target == "offered" else ("no_target", "nothing is meant")
     if len(ids) > 1 and options.objects == "one":
@@ -206,7 +216,7 @@ def example(meant: Meant, asked: Asked, footage: Footage, truth: Truth, options:
         truth=truth,
         split=meant.seen.clip.split,
         group=meant.seen.clip.clip_id,
-        tier="V" if truth.visible else ABSENT if meant.targets else NO_TARGET,
+        tier=HIDDEN if meant.hidden else "V" if truth.visible else ABSENT if meant.targets else NO_TARGET,
         object_id=",".join(target.object_id for target in meant.targets),
         label=categories.pop() if len(categories) == 1 else None,
         slices=_slices(meant, footage),

@@ -75,7 +75,7 @@ def _question(meant: Meant, shape: Shape, footage: Footage, studio: Studio, opti
     if isinstance(answer, LedgerEntry):
         return answer
     offers_not_visible = options.no_target == "offered"
-    if isinstance(answer, NotVisible) and not offers_not_visible:
+    if isinstance(answer, NotVisible) and not offers_not_visible and not meant.hidden:
         return meant.dropped("no_target", "no frame shown has what is meant")
     truth = Truth(answer=answer, panel_index=0, objects=objects, scored_frames=scored(meant, footage.frames))
     several = shape == "box_track" and options.objects == "several"

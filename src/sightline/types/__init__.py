@@ -42,6 +42,7 @@ from sightline.types.pictures import (
     PictureFile,
 )
 from sightline.types.questions import (
+    HIDDEN,
     AnswerForm,
     BoxPart,
     Example,
@@ -86,6 +87,7 @@ from sightline.types.sources import (
 )
 
 __all__ = [
+    "HIDDEN",
     "NO",
     "STATUSES",
     "YES",

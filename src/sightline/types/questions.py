@@ -136,6 +136,10 @@ class ObjectTruth(Record):
     masks: tuple[str | None, ...] = ()
 
 
+HIDDEN = "hidden"
+"""The tier of examples whose truth the data set holds back."""
+
+
 class Truth(Record):
     """The right answer (pixels of the picture), and what is accepted: masks (hashes) and box in pixels of the panel's view.
 

@@ -12,6 +12,7 @@ WHY = {
     "ref-youtube-vos-original": "ours: no-target expressions are in N-acc, not in J and F",
     "ref-davis17-original": "theirs: mean over the annotators' passes",
     "revos-original": "theirs: mean of the two kinds, without expressions of no object",
+    "revos-published": "theirs: as before, and overlapping objects added up, each expression rounded",
 }
 WHY_MASKS = "theirs: 1e-5 added to unions; two empty masks are right, whatever was said"
 

@@ -11,6 +11,7 @@
 | mevis-original, ref-youtube-vos-original | refer_mask_track | J, F, J&F: means over expressions |
 | ref-davis17-original | refer_mask_track | the same, averaged over the annotators' passes |
 | revos-original | refer_mask_track | J, F, J&F, A (R where the data root has mask_dict_foreground.json) by kind of expression |
+| revos-published | refer_mask_track | the same, overlapping objects and rounding as in the official script |
 
 The video rules look at every frame, so they need a task set of every frame. All of them take the answers as our dialects read
 them: what a script makes of a text is not repeated. Nor are the sums of polygons of RefCOCO's scripts: the truth is the union.
@@ -188,6 +189,10 @@ def _revos(pairs: Iterable[Answered], taskset: TaskSet) -> list[Figure]:
     return [figure(*each) for each in revos_figures(pairs, taskset.roots.get("data"))]
 
 
+def _revos_published(pairs: Iterable[Answered], taskset: TaskSet) -> list[Figure]:
+    return [figure(*each) for each in revos_figures(pairs, taskset.roots.get("data"), published=taskset.masks)]
+
+
 PROTOCOLS: dict[str, dict[str, Rule]] = {
     "refcoco-original": {"refer_box": _refcoco_boxes, "refer_mask": _refcoco_masks},
     "grefcoco-original": {"refer_box": _grefcoco_boxes, "refer_mask": _grefcoco_masks},
@@ -195,4 +200,5 @@ PROTOCOLS: dict[str, dict[str, Rule]] = {
     "ref-youtube-vos-original": {"refer_mask_track": _tracks},
     "ref-davis17-original": {"refer_mask_track": _passes},
     "revos-original": {"refer_mask_track": _revos},
+    "revos-published": {"refer_mask_track": _revos_published},
 }

@@ -2,9 +2,10 @@
 
 No answer at all, or one that cannot be read, scores 0 in every column, as a missing folder does; "not visible" is a track of empty
 masks. Rows of ReVOS: referring and reasoning expressions, and the mean of the two ("overall"); those of no object are in neither.
+Its published figures add up the masks of overlapping objects and round before they average (`video.revos`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,7 +30,7 @@ from sightline.evaluate.video.revos import (
     revos_table,
     score_revos_expression,
 )
-from sightline.types import Example, MaskTrack, Prediction
+from sightline.types import Example, MaskRle, MaskTrack, Prediction
 
 EVERY_FRAME = "all"
 ANNOTATOR = "annot"  # how the kinds of Ref-DAVIS17's files begin: annot1, annot1_full_video, annot2, ...
@@ -70,8 +71,11 @@ def track_figures(pairs: Iterable[tuple[Example, Prediction]], *, passes: bool) 
     ]
 
 
-def revos_figures(pairs: Iterable[tuple[Example, Prediction]], root: Path | None) -> list[FigureOf]:
-    """The columns of ReVOS by row. R is left out where `root` has no `mask_dict_foreground.json`.
+def revos_figures(
+    pairs: Iterable[tuple[Example, Prediction]], root: Path | None, *, published: Mapping[str, MaskRle] | None = None
+) -> list[FigureOf]:
+    """The columns of ReVOS by row. R is left out where `root` has no `mask_dict_foreground.json`. `published`: the masks of the
+    task set by hash, where overlaps and rounding are to be those of the official script.
 
     Raises:
         InputError: as `track_figures`; a kind of expression that ReVOS lacks; a foreground file without the clip or its frames.
@@ -88,8 +92,11 @@ def revos_figures(pairs: Iterable[tuple[Example, Prediction]], root: Path | None
             scores.append((KINDS[kind], RevosScore(0.0, 0.0, 0.0, 0.0, n=_num_frames(example))))
             continue
         covered = [0] * _num_frames(example) if foregrounds is None else _covered(foregrounds, example)
-        scores.append((KINDS[kind], score_revos_expression(truth, found, covered, size=size)))
-    table = revos_table(scores)
+        if published is not None:
+            truth = [[None if name is None else published[name] for name in one.masks] for one in example.truth.objects]
+        score = score_revos_expression(truth, found, covered, size=size, official_overlap=published is not None)
+        scores.append((KINDS[kind], score))
+    table = revos_table(scores, official_rounding=published is not None)
     columns = ["region", "boundary", "mean", "accuracy", *(["robustness"] if foregrounds is not None else [])]
     labels = {"region": "J", "boundary": "F", "mean": "J&F", "accuracy": "A", "robustness": "R"}
     rows = {"referring": table.referring, "reasoning": table.reasoning, "overall": table.overall}
