@@ -18,7 +18,7 @@ from sightline.train.folder import RunFolder
 from sightline.train.metrics import MetricsFile
 from sightline.train.progress import Bar, Rates, memory_gb
 from sightline.train.settings import EngineSettings
-from sightline.train.sharding import divided, undivided
+from sightline.train.sharding import divided, shardable, undivided
 from sightline.train.signals import StopRequest
 
 
@@ -197,13 +197,14 @@ def evaluates(settings: EngineSettings, step: int) -> bool:
 def evaluate(trainer: Trainer, engine: Engine, step: int) -> dict[str, float]:
     """The trainable's own evaluation on rank 0, its numbers on all ranks. Every module is left in the mode it was in."""
     values: dict[str, float] = {}
-    sharded = engine.sharded
-    weights = undivided(engine.trained.state_dict(), keep=trainer.is_global_zero) if sharded else {}
+    divided = engine.sharded is not None or bool(engine.zero and engine.zero.divides_weights)
+    weights = whole_model(trainer, engine) if divided else {}
     if trainer.is_global_zero:
         modes = [(module, module.training) for module in engine.trained.modules()]
         engine.trained.eval()
         with torch.no_grad(), trainer.precision_plugin.forward_context():
-            found = sharded.trainable.evaluate_whole(step, weights, engine.device) if sharded else engine.trainable.evaluate(step)
+            trainable = engine.trainable
+            found = shardable(trainable).evaluate_whole(step, weights, engine.device) if divided else trainable.evaluate(step)
             values = {name: float(value) for name, value in found.items()}
         for module, training in modes:
             module.training = training
@@ -215,13 +216,10 @@ def state_of(trainer: Trainer, engine: Engine, standing: Standing) -> dict[str, 
 
     All ranks must call it; of a divided model rank 0 alone gets the tensors.
     """
-    model, optimizer = engine.trained.state_dict(), trainer.optimizers[0].state_dict()
-    if engine.sharded:
-        model, optimizer = (undivided(each, keep=trainer.is_global_zero) for each in (model, optimizer))
     return {
         "step": engine.first + trainer.global_step,
-        "model": model,
-        "optimizer": optimizer,
+        "model": whole_model(trainer, engine),
+        "optimizer": _whole_optimizer(trainer, engine),
         "standing": {
             "best": standing.best,
             "best_step": standing.best_step,
@@ -231,14 +229,33 @@ def state_of(trainer: Trainer, engine: Engine, standing: Standing) -> dict[str, 
     }
 
 
+def whole_model(trainer: Trainer, engine: Engine) -> dict[str, Any]:
+    """The model's state. All ranks must call it; of a divided one rank 0 alone gets the tensors."""
+    if engine.zero:
+        return engine.zero.whole_model(engine.trained, keep=trainer.is_global_zero)
+    state = engine.trained.state_dict()
+    return undivided(state, keep=trainer.is_global_zero) if engine.sharded else state
+
+
+def _whole_optimizer(trainer: Trainer, engine: Engine) -> dict[str, Any]:
+    if engine.zero:
+        return engine.zero.whole_optimizer(keep=trainer.is_global_zero)
+    state = trainer.optimizers[0].state_dict()
+    return undivided(state, keep=trainer.is_global_zero) if engine.sharded else state
+
+
 def restore_optimizer(trainer: Trainer, state: dict[str, Any]) -> None:
     """Give the optimiser the state of a checkpoint.
 
     Raises:
         InputError: the state is of other parameters.
     """
+    zero = _engine(trainer.lightning_module).zero
     try:
-        trainer.optimizers[0].load_state_dict(divided(state, trainer.optimizers[0]))
+        if zero:
+            zero.restore(state)
+        else:
+            trainer.optimizers[0].load_state_dict(divided(state, trainer.optimizers[0]))
     except ValueError as error:
         raise InputError(
             f"the checkpoint's optimiser is of other parameters: {error}. Resume with the settings it was made with."

@@ -16,6 +16,7 @@ from sightline.train.seeding import seed_batch
 from sightline.train.settings import EngineSettings
 from sightline.train.sharding import Sharded, shardable, whole_number
 from sightline.train.trainable import BatchNote, Processes, Trainable
+from sightline.train.zero import ZeroStrategy
 
 
 @dataclass
@@ -107,26 +108,45 @@ class Engine(LightningModule):
         self.update.losses.append({name: loss.detach() for name, loss in losses.items()})
         return torch.stack([loss.float() for loss in losses.values()]).sum()
 
+    @property
+    def zero(self) -> ZeroStrategy | None:
+        """DeepSpeed's strategy, where that divides the model: it clips, and leaves an update out that is not finite."""
+        strategy = self.trainer.strategy
+        return strategy if isinstance(strategy, ZeroStrategy) else None
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:  # noqa: ANN401
+        """Make the update; DeepSpeed knows the norm of the gradient only then."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self.zero and len(self.update.losses) == self.settings.trainer.accumulate:
+            self._refuse_what_is_not_finite(torch.tensor(self.zero.norm(), device=self.device))
+
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient, and stop before the parameters are touched where anything is not finite."""
+        if self.zero:
+            self._refuse_what_is_not_finite(None)
+            return
         parameters = [each for group in optimizer.param_groups for each in group["params"] if each.grad is not None]
         norm = whole_number(torch.nn.utils.clip_grad_norm_(parameters, self.settings.trainer.clip or float("inf")))
+        self._refuse_what_is_not_finite(norm)
+
+    def _refuse_what_is_not_finite(self, norm: Tensor | None) -> None:
+        """Look at the losses, and at the norm of the gradient where it is known; keep it."""
         finite = torch.stack([torch.isfinite(loss).all() for each in self.update.losses for loss in each.values()]).all()
-        wrong = ~(finite & torch.isfinite(norm)).reshape(1)
+        wrong = ~(finite & (True if norm is None else torch.isfinite(norm))).reshape(1)
         if self.trainer.world_size > 1:
             wrong = wrong.float()
             torch.distributed.all_reduce(wrong, torch.distributed.ReduceOp.MAX)
         if bool(wrong):
-            self._refuse(float(norm))
-        self.update.grad_norm = float(norm)
+            self._refuse("not known" if norm is None else str(float(norm)))
+        self.update.grad_norm = 0.0 if norm is None else float(norm)
 
-    def _refuse(self, norm: float) -> None:
+    def _refuse(self, norm: str) -> None:
         """Name the batches. With several processes each names its own."""
         step = self.first + self.trainer.global_step + 1
         ids = [each for note in self.update.notes for each in note.ids]
         terms = [{name: str(float(loss)) for name, loss in each.items()} for each in self.update.losses]
         path = self.folder / f"not_finite.rank{self.trainer.global_rank}.json"
-        write_json(path, {"step": step, "grad_norm": str(norm), "ids": ids, "losses": terms})
+        write_json(path, {"step": step, "grad_norm": norm, "ids": ids, "losses": terms})
         told = "; ".join(", ".join(f"{name} {value}" for name, value in each.items()) for each in terms)
         raise InputError(
             f"step {step}: a loss or the gradient is not finite (losses: {told}; norm of the gradient: {norm}). Batch: "

@@ -30,6 +30,7 @@ from sightline.train.settings import EngineSettings, TrainerSettings
 from sightline.train.sharding import shardable
 from sightline.train.signals import StopRequest, watched
 from sightline.train.trainable import Trainable
+from sightline.train.zero import ZeroStrategy
 
 LONGEST_WAIT = timedelta(hours=12)  # of the other processes while the first one evaluates
 
@@ -64,8 +65,8 @@ def train(trainable: Trainable, settings: EngineSettings, run: RunFolder, *, qui
     first_process = is_first_process()
     console = Console(stderr=True) if first_process and not quiet else None
     with run_log(run.path, rank=0 if first_process else _local_rank(), console=console):
-        if settings.trainer.strategy == "fsdp2":
-            shardable(trainable)  # said before other processes are started
+        if settings.trainer.strategy in ("fsdp2", "deepspeed"):  # said before other processes are started
+            shardable(trainable, strategy=settings.trainer.strategy)
         begin = Beginning() if run.start is None else _restore(trainable, run.start)
         first, standing = begin.step, begin.standing
         if first >= settings.trainer.max_steps:
@@ -103,6 +104,7 @@ def _fit(
         trainer = _trainer(settings, run.path, between, first)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"lightning\.")
+            warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning)  # DeepSpeed calls them
             trainer.fit(engine)
     return between.reason or "all steps", between.step
 
@@ -115,7 +117,7 @@ def _trainer(settings: EngineSettings, folder: Path, between: BetweenUpdates, fi
         devices=own.devices,
         num_nodes=own.num_nodes,
         strategy=_strategy(own),
-        precision=own.precision,
+        precision=None if own.strategy == "deepspeed" else own.precision,  # that strategy has its own
         max_epochs=1,
         max_steps=own.max_steps - first,
         accumulate_grad_batches=own.accumulate,
@@ -137,6 +139,8 @@ def _trainer(settings: EngineSettings, folder: Path, between: BetweenUpdates, fi
 def _strategy(settings: TrainerSettings) -> Strategy | str:
     if settings.strategy == "auto" and settings.devices * settings.num_nodes == 1:
         return "auto"
+    if settings.strategy == "deepspeed":
+        return ZeroStrategy(settings, timeout=LONGEST_WAIT)
     if settings.strategy == "fsdp2":
         processes = settings.devices * settings.num_nodes
         return ModelParallelStrategy(data_parallel_size=processes, tensor_parallel_size=1, timeout=LONGEST_WAIT)

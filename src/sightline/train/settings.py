@@ -19,7 +19,9 @@ class TrainerSettings:
         max_steps: the updates of the whole run, counted from its beginning.
         accumulate: batches whose gradients are averaged into one update.
         devices: processes, one device each, on every node.
-        strategy: how processes work together (`auto`: ddp where there are several); `fsdp2` divides the model among them.
+        strategy: how processes work together (`auto`: ddp where there are several); `fsdp2` and `deepspeed` divide the model among
+            them.
+        zero_stage: what deepspeed divides: the optimiser's state (1), gradients too (2), weights too (3).
         clip: the largest norm of the gradient; 0: no limit.
         log_every: updates between two rows of `metrics.csv`.
         deterministic: algorithms of torch that give the same bits again, where a faster one does not.
@@ -35,6 +37,7 @@ class TrainerSettings:
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "bf16-true"] = "32-true"
     strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true", "fsdp2", "deepspeed"] = "auto"
+    zero_stage: Literal[1, 2, 3] = 2
     clip: float = 1.0
     log_every: int = 10
     deterministic: bool = False
@@ -42,11 +45,10 @@ class TrainerSettings:
     def __post_init__(self) -> None:
         _at_least(self, 1, "max_steps", "accumulate", "devices", "num_nodes", "log_every")
         _at_least(self, 0, "clip")
-        if self.strategy == "deepspeed":
+        if self.strategy == "deepspeed" and self.precision == "bf16-true":
             raise InputError(
-                "trainer.strategy=deepspeed is not offered: it runs on NVIDIA GPUs alone, and its losses and checkpoints have not "
-                "been compared with those of one process. trainer.strategy=fsdp2 divides weights, gradients and the optimiser's "
-                "state, too."
+                "trainer.strategy=deepspeed with trainer.precision=bf16-true is not offered: DeepSpeed then keeps a second set of "
+                "weights, which one process does not. Use trainer.precision=bf16-mixed, or trainer.strategy=fsdp2."
             )
 
 

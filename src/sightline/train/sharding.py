@@ -39,20 +39,23 @@ class Shardable(Trainable, Protocol):
         ...
 
 
-def shardable(trainable: Trainable) -> Shardable:
+def shardable(trainable: Trainable, *, strategy: str = "fsdp2") -> Shardable:
     """The trainable, if its module can be divided.
+
+    Args:
+        strategy: what divides it, for the message.
 
     Raises:
         InputError: this kind of training, or this model, cannot.
     """
     if not isinstance(trainable, Shardable):
         raise InputError(
-            f"trainer.strategy=fsdp2 is not for this kind of training ({type(trainable).__name__}): it has not been shown to "
+            f"trainer.strategy={strategy} is not for this kind of training ({type(trainable).__name__}): it has not been shown to "
             "compute the same. Use trainer.strategy=ddp."
         )
     if not trainable.units():
         raise InputError(
-            "trainer.strategy=fsdp2: no layers are known by which this model could be divided. Use trainer.strategy=ddp."
+            f"trainer.strategy={strategy}: no layers are known by which this model could be divided. Use trainer.strategy=ddp."
         )
     return trainable
 
@@ -110,7 +113,13 @@ def divided(state: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[str
 
 def is_divided(module: nn.Module) -> bool:
     """Whether the parameters of a module lie on several processes, so that it cannot be used or written by one alone."""
-    return any(isinstance(parameter, DTensor) for parameter in module.parameters())
+    return any(isinstance(parameter, DTensor) or hasattr(parameter, "ds_id") for parameter in module.parameters())
+
+
+def is_shared(module: nn.Module) -> bool:
+    """Whether all processes must use the same layers in every batch: the module is divided, or DeepSpeed's first and second stage
+    sum gradients in the order in which they come."""
+    return is_divided(module) or any(hasattr(parameter, "_hp_mapping") for parameter in module.parameters())
 
 
 def whole_number(value: Tensor) -> Tensor:

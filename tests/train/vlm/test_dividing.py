@@ -1,10 +1,6 @@
 """FSDP2: two processes that share a model's weights train what one process does, go on after a kill, and write plain weights."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,36 +10,13 @@ torch = pytest.importorskip("torch", reason="needs the models extra")
 for package in ("transformers", "hydra", "lightning", "peft"):
     pytest.importorskip(package, reason="needs the models and train extras")
 
-import transformers  # noqa: E402
-
 from sightline.errors import InputError  # noqa: E402
 from sightline.train.metrics import read_metrics  # noqa: E402
 from sightline.train.settings import EngineSettings, TrainerSettings  # noqa: E402
 from tests.train.line import run_line  # noqa: E402
+from tests.train.vlm.dividing import asked, by_two, weights  # noqa: E402
 from tests.train.vlm.packs import picture  # noqa: E402
 from tests.train.vlm.small import exact_rows, trained  # noqa: E402
-
-ROOT = Path(__file__).parents[3]
-
-
-def by_two(folder: Path, model: Path, taskset: Path, *overrides: str, killed_at: int = 0) -> tuple[int, str]:
-    """Exit code and what was said."""
-    command = [sys.executable, "-m", "tests.train.vlm.dividing", folder, model, taskset, killed_at, *overrides]
-    done = subprocess.run([str(each) for each in command], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr[-3000:]
-
-
-def asked(taskset: Path) -> tuple[str, ...]:
-    return (
-        f"validation.tasksets=[{taskset}]",
-        "validation.num_examples=3",
-        "validation.max_new_tokens=4",
-        "evaluation={every: 2, metric: joint_accuracy}",
-    )
-
-
-def weights(folder: Path) -> dict[str, Any]:
-    return transformers.AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).state_dict()
 
 
 @pytest.mark.slow
