@@ -15,12 +15,15 @@ import numpy as np
 
 from sightline import media
 from sightline.dialects import get_dialect
+from sightline.geometry.masks import encode_mask
 from sightline.models import Model
-from sightline.models.model import Reply
+from sightline.models.model import Drawn, Reply
+from sightline.report.confusions import expression_of
 from sightline.serve.access import Access
+from sightline.serve.clips import ClipFolder
 from sightline.serve.server import Server
 from sightline.serve.service import Service, Settings
-from sightline.types import Question, TextPart
+from sightline.types import MaskAnswer, MaskRle, MaskTrack, Question, TextPart
 
 PATIENCE_S = 30.0
 
@@ -88,9 +91,11 @@ class Served(Client):
 
 
 @contextlib.contextmanager
-def served(model: Model, *, access: Access | None = None, grace_s: float = PATIENCE_S, **settings: Any) -> Iterator[Served]:
+def served(
+    model: Model, *, access: Access | None = None, grace_s: float = PATIENCE_S, clips: ClipFolder | None = None, **settings: Any
+) -> Iterator[Served]:
     # nothing is answered while something is expected, however long: no test depends on a clock
-    service = Service(model, Settings(**({"max_batch": 16, "max_wait_s": 1000.0} | settings)))
+    service = Service(model, Settings(**({"max_batch": 16, "max_wait_s": 1000.0} | settings)), clips=clips)
     server = Server(service, ("127.0.0.1", 0), access or Access(loopback=True))
     stop = threading.Event()
     with ThreadPoolExecutor(20) as pool:
@@ -140,6 +145,36 @@ class Speaker:
     def answer(self, questions: Sequence[Question], taskset: Any) -> list[Reply]:  # noqa: ARG002
         self.sizes.append(len(questions))
         return [self.words(asked(question)) for question in questions]
+
+
+class Drawer:
+    """A model that draws what `draws` makes of an expression and of the number of frames, and says so; notes what it was asked
+    together."""
+
+    name = "drawer"
+    dialect = None
+    batch_size = 16
+
+    def __init__(self, draws: Callable[[str, int], tuple[str, Sequence[MaskRle | None], tuple[str, ...]]]) -> None:
+        self.draws, self.batches = draws, list[list[str]]()
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "sa2va"}
+
+    def check(self, taskset: Any) -> None:
+        pass
+
+    def answer(self, questions: Sequence[Question], taskset: Any) -> list[Reply]:
+        self.batches.append([question.id for question in questions])
+        replies: list[Reply] = []
+        for question in questions:
+            shown = [taskset.read_rgb(image) for image in question.images]
+            text, masks, notes = self.draws(expression_of(question), len(shown))
+            answer = (
+                MaskTrack(frames=tuple(masks)) if question.clip else MaskAnswer(rle=masks[0] or encode_mask(shown[0][..., 0] < 0))
+            )
+            replies.append(Drawn(answer=answer, text=text, notes=notes))
+        return replies
 
 
 def asked(question: Question) -> str:

@@ -71,6 +71,7 @@ def test_what_a_server_behind_it_refuses_is_not_the_callers_fault() -> None:
         (["--model", "center", "--host", "0.0.0.0"], "a token is needed"),  # noqa: S104 - it is refused
         (["--model", "center", "--token-env", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
         (["--model", "centre"], "Did you mean 'center'?"),
+        (["--model", "center", "--clips", "nowhere/clips"], "--clips nowhere/clips: no such folder"),
     ],
 )
 def test_what_cannot_be_served_is_told_at_once(arguments, said, monkeypatch, capsys) -> None:

@@ -214,7 +214,7 @@ def test_only_json_is_taken_so_that_no_web_page_can_post_unasked(service, kind) 
     assert service.post({"images": [A], "question": "?"}, Content_Type="Application/JSON; charset=utf-8").status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/", "/v1/point/", "/../../etc/passwd", "/%2e%2e/etc/passwd", "//etc/passwd", "/v1"])
+@pytest.mark.parametrize("path", ["/v1/", "/page", "/v1/point/", "/../../etc/passwd", "/%2e%2e/etc/passwd", "//etc/passwd", "/v1"])
 def test_there_is_nothing_at_other_addresses(service, path) -> None:
     answer = service.get(path)
     assert (answer.status, answer.error["where"]) == (404, "path")

@@ -27,8 +27,8 @@ class Access:
     def __repr__(self) -> str:
         return f"Access(loopback={self.loopback}, token={'None' if self.token is None else '***'})"
 
-    def check(self, *, hosts: list[str], authorizations: list[str]) -> None:
-        """Look at the `Host` and `Authorization` headers of a request.
+    def check(self, *, hosts: list[str], authorizations: list[str], needs_token: bool = True) -> None:
+        """Look at the `Host` and `Authorization` headers of a request. `needs_token`: not for what tells and does nothing.
 
         Raises:
             Refusal: 421 another machine's name, 401 no token or a wrong one.
@@ -40,7 +40,7 @@ class Access:
                 where="Host",
                 remedy="Use 127.0.0.1, [::1] or localhost; to serve other machines start it with --host and a token.",
             )
-        if self.token is None:
+        if self.token is None or not needs_token:
             return
         expected = b"Bearer " + self.token
         given = authorizations[0].encode("latin-1", "replace") if len(authorizations) == 1 else b""

@@ -111,13 +111,17 @@ class Connection(BaseHTTPRequestHandler):
     def _route(self) -> Route:
         """Who asks, for what, and in which form, before the body is read."""
         headers = self.headers
-        self.owner.access.check(hosts=headers.get_all("Host") or [], authorizations=headers.get_all("Authorization") or [])
         path = self.path.partition("?")[0]
         methods = ROUTES.get(path)
+        method = "GET" if self.command == "HEAD" else self.command
+        self.owner.access.check(
+            hosts=headers.get_all("Host") or [],
+            authorizations=headers.get_all("Authorization") or [],
+            needs_token=not (methods and method in methods and methods[method].is_page),
+        )
         if methods is None:
             remedy = f"There are {', '.join(f'{method} {name}' for name, routes in ROUTES.items() for method in routes)}."
             raise Refusal(HTTPStatus.NOT_FOUND, f"nothing is at {path[:80]!r}", where="path", remedy=remedy)
-        method = "GET" if self.command == "HEAD" else self.command
         if method not in methods:
             allowed = ", ".join(methods)
             message = f"{self.command} is not for {path}"

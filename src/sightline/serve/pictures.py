@@ -69,6 +69,7 @@ class Posed:
     rgb: dict[str, UInt8[np.ndarray, "_ _ 3"]]
     depths: dict[DepthRef, Float[np.ndarray, "_ _"]] = field(default_factory=dict)
     masks: dict[str, MaskRle] = field(default_factory=dict)
+    depth_pictures: dict[DepthRef, UInt8[np.ndarray, "_ _ 3"]] = field(default_factory=dict)
 
 
 class PostedSet(TaskSet):
@@ -79,10 +80,12 @@ class PostedSet(TaskSet):
         self._pictures: dict[str, UInt8[np.ndarray, "_ _ 3"]] = {}
         self._depths: dict[DepthRef, Float[np.ndarray, "_ _"]] = {}
         self._codes: dict[str, MaskRle] = {}
+        self._depth_pictures: dict[DepthRef, UInt8[np.ndarray, "_ _ 3"]] = {}
         for one in posed:
             self._pictures |= one.rgb
             self._depths |= one.depths
             self._codes |= one.masks
+            self._depth_pictures |= one.depth_pictures
 
     def __len__(self) -> int:
         return 0
@@ -96,9 +99,13 @@ class PostedSet(TaskSet):
     def read_depth(self, ref: DepthRef) -> Float[np.ndarray, "h w"]:
         return self._depths[ref]
 
+    def depth_picture(self, ref: DepthRef) -> UInt8[np.ndarray, "h w 3"] | None:
+        """Depth that was sent as RoboRefer takes it; None for depth in metres."""
+        return self._depth_pictures.get(ref)
+
     def forget(self) -> None:
         """Let the pictures go: a model may keep this set in a cache for long."""
-        self._pictures, self._depths, self._codes = {}, {}, {}
+        self._pictures, self._depths, self._codes, self._depth_pictures = {}, {}, {}, {}
 
 
 class PictureReader:
@@ -137,6 +144,10 @@ class PictureReader:
             return media.read_mask(content)
         except InputError as error:
             raise wrong(str(error), where=name, remedy=FORMATS) from error
+
+    def rgb(self, text: str, name: str) -> UInt8[np.ndarray, "h w 3"]:
+        """The pixels of a picture alone, one channel repeated; raises as `shown`."""
+        return self._decoded(text, name)
 
     def _decoded(self, text: str, name: str) -> UInt8[np.ndarray, "h w 3"]:
         content = self._allowed(text, name)

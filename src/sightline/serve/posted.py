@@ -26,11 +26,13 @@ T = TypeVar("T")
 
 
 class Limits(Record):
-    """What one request may hold at most. `max_pixels` counts all its pictures, depth and mask together."""
+    """What one request may hold at most. `max_pixels` counts all its pictures, depth and mask together; `max_frames` are those
+    of a clip."""
 
     max_body_bytes: int = 32 * 2**20
     max_pixels: int = 16_000_000
     max_images: int = 8
+    max_frames: int = 64
 
 
 class PointRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

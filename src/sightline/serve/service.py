@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,12 +17,15 @@ from sightline.models import Model
 from sightline.models.baselines import Baseline
 from sightline.models.model import Failure, replies_of
 from sightline.serve.batcher import Answered, Batcher, Closed, Full
+from sightline.serve.clips import ClipFolder
 from sightline.serve.pictures import ROOT, Posed, PostedSet
 from sightline.serve.posted import Limits
 from sightline.serve.refusal import Refusal, busy, wrong
 from sightline.types import AnswerForm, ImagePart, ImageRef, Panel, Prediction, Question, Record, TextPart
 
 WARM_UP_SIDE = 64
+MASK_KINDS = ("sa2va", "baseline")
+"""What `describe` calls models that answer where masks are asked for."""
 
 
 class Settings(Record):
@@ -38,8 +41,8 @@ class Settings(Record):
 class Service:
     """A model that many may ask at once. `stopping` is set when no more requests are taken."""
 
-    def __init__(self, model: Model, settings: Settings) -> None:
-        self.model, self.settings = model, settings
+    def __init__(self, model: Model, settings: Settings, *, clips: ClipFolder | None = None) -> None:
+        self.model, self.settings, self.clips = model, settings, clips
         self.kind: str = model.describe()["kind"]
         self.dialect: Dialect | None = model.dialect
         self.stopping = False
@@ -48,16 +51,41 @@ class Service:
         )
 
     def warm_up(self) -> None:
-        """Load the weights of a checkpoint on this machine by asking it where something is in a grey picture.
+        """Load the weights of a checkpoint on this machine by asking it for something in a grey picture.
 
         Raises:
             InputError: it cannot be loaded or cannot answer.
         """
-        if self.kind != "huggingface":
+        if self.kind not in ("huggingface", "roborefer", "sa2va"):
             return
-        (answer,) = self.answer([_grey_question()])
+        (answer,) = self.answer([_grey_question("mask" if self.kind == "sa2va" else "point")])
         if isinstance(answer, Exception):
             raise answer
+
+    @property
+    def gives_masks(self) -> bool:
+        """Whether the model answers where masks are asked for."""
+        return self.kind in MASK_KINDS
+
+    def needs_masks(self) -> None:
+        """Refuse what only a model with masks can do.
+
+        Raises:
+            Refusal: 422, this one has none.
+        """
+        if not self.gives_masks:
+            message = f"model {self.model.name!r} gives no masks"
+            raise wrong(message, where="model", remedy="Serve one that does, such as sa2va:FOLDER, or ask /v1/point.")
+
+    def needs_roborefer(self) -> None:
+        """Refuse what only RoboRefer is asked so.
+
+        Raises:
+            Refusal: 422, this one is another model.
+        """
+        if self.kind != "roborefer":
+            message = f"model {self.model.name!r} is no RoboRefer, whose own way of asking this is"
+            raise wrong(message, where="model", remedy="Serve roborefer:FOLDER, or ask /v1/point.")
 
     @contextmanager
     def expecting(self) -> Iterator[Callable[[Posed], Future[Answered[Prediction]]]]:
@@ -173,11 +201,11 @@ def stopping() -> Refusal:
     return busy("the service is stopping", remedy="Ask another one, or this one after it has been started again.", wait_s=5)
 
 
-def _grey_question() -> Posed:
+def _grey_question(shape: Literal["point", "mask"]) -> Posed:
     rgb = np.full((WARM_UP_SIDE, WARM_UP_SIDE, 3), 128, np.uint8)
     digest = media.pixel_digest(rgb)
     image = ImageRef(root=ROOT, path=digest, width=WARM_UP_SIDE, height=WARM_UP_SIDE, digest=digest)
-    form = AnswerForm(shape="point", image_index=0, offers_not_visible=True)
+    form = AnswerForm(shape=shape, image_index=0, offers_not_visible=True)
     question = Question(
         id="served/warm-up",
         task="served",

@@ -32,7 +32,7 @@ from sightline.models.roborefer.modeling import RoboReferForConditionalGeneratio
 from sightline.models.roborefer.opening import RoboReferFolder, open_roborefer
 from sightline.models.roborefer.questions import DepthFrom, Lacking, sample_of
 from sightline.models.roborefer.text_forms import FORMS, Form
-from sightline.models.roborefer.weights import load_roborefer
+from sightline.models.roborefer.weights import greedy_settings, load_roborefer
 from sightline.taskset.depth import DepthFolder
 from sightline.taskset.store import TaskSet
 from sightline.types import Exposure, Question
@@ -96,6 +96,16 @@ class AskedRoboRefer:
         self.dialect: Dialect = get_dialect(options.dialect or DIALECT)
         self.learned = what_it_learned(folder.path, folder.config.published)
         self._inputs = RoboReferInputs(folder.config, folder.tokenizer, form=settings.form)
+
+    def holding(self, model: Any, *, revision: str) -> "AskedRoboRefer":  # noqa: ANN401 - a RoboRefer
+        """The same with the weights of a `model` in memory, asked where it lies and in the numbers it has; `revision` tells them
+        from others. Its generation settings become the greedy ones."""
+        held = AskedRoboRefer(self.folder, self.options, self.settings, self.depth)
+        held._placement = (model.device, str(model.dtype).removeprefix("torch."))
+        held._revision = revision
+        model.generation_config = greedy_settings(self.folder.tokenizer)
+        held._model = model
+        return held
 
     def describe(self) -> dict[str, Any]:
         """What tells this model's answers from others', what the checkpoint learned, and the warning that its scores need."""

@@ -140,6 +140,13 @@ class RoboReferInputs:
         pictures = [picture for sample in samples for picture in sample.pictures]
         return RoboReferBatch(tensors | self._media("image", pictures) | self._media("depth", pictures), prepared)
 
+    def expanded(self, kind: Kind, ids: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " t"]:
+        """The ids with each placeholder of a kind as long as its tile, a newline behind it. Not for `dynamic_s2`."""
+        repeats = np.where(ids == self._ids[kind], self._per_tile[kind] + 1, 1)
+        found = np.repeat(ids, repeats)
+        found[np.cumsum(repeats)[ids == self._ids[kind]] - 1] = self.config.newline_token_id
+        return found
+
     def _lengths(self, kind: Kind, width: int, height: int) -> list[int]:
         """How many tokens each placeholder of a picture of this size has, without the newline."""
         if self.tiling.mode != "dynamic_s2":

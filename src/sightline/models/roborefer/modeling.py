@@ -10,6 +10,8 @@ last encoder layer of a tower and the norm behind it are never used; they are no
 Media are given as distinct tiles and as which of them stands where, so that a picture that occurs twice in a batch is encoded once.
 """
 
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -200,6 +202,40 @@ class RoboReferForConditionalGeneration(RoboReferPreTrainedModel, GenerationMixi
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=logits.shape[-1], **counted)
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=outputs.past_key_values)
+
+    def embed_pictures(
+        self,
+        input_ids: Tensor,
+        tensors: Mapping[str, Tensor],
+        *,
+        uses: Tensor,
+        tiles: Sequence[int],
+        depth_tiles: Sequence[int],
+    ) -> tuple[Tensor, Tensor]:
+        """What the language model receives of a training batch (B, L, hidden), and a scalar 0.
+
+        Each distinct picture is encoded once. What was encoded but stands nowhere, a black picture say, is in the scalar: added to
+        the loss, it gives towers and projectors gradients of 0.
+
+        Args:
+            tensors: `pixel_values` and, where depth is trained, `depth_values`: the tiles of all distinct pictures and maps.
+            uses: (slots,) the distinct picture in each slot, in the order of the rows.
+            tiles, depth_tiles: rows of each distinct picture, and of its depth; 0 where it has none.
+        """
+        nothing = torch.zeros((), device=input_ids.device)
+        media: dict[str, Tensor] = {}
+        for name, counts in (("pixel", tiles), ("depth", depth_tiles)):
+            values = tensors.get(f"{name}_values")
+            if values is None:
+                continue
+            ends = [0, *accumulate(counts)]
+            rows = [row for use in uses.tolist() for row in range(ends[use], ends[use + 1])]
+            if rows:
+                media |= {f"{name}_values": values, f"{name}_uses": torch.tensor(rows, device=input_ids.device)}
+            else:
+                features = self.model.media_features(values.to(self.dtype), depth=name == "depth")
+                nothing = nothing + torch.cat(features).float().sum() * 0
+        return self.model.embed(input_ids, **media), nothing
 
     def generate(  # pyright: ignore[reportIncompatibleMethodOverride] - what is not named here is passed on
         self,

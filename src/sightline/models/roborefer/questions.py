@@ -9,22 +9,31 @@ question is asked with pictures alone.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 from sightline.depth_codecs import UnusableDepthError, inverse_picture
 from sightline.dialects import Dialect, Size
-from sightline.dialects.render import name_slots, render_prompt
+from sightline.dialects.render import render_prompt
 from sightline.errors import InputError
 from sightline.models.roborefer.inputs import Picture, RoboReferSample, asked_in_front
-from sightline.models.roborefer.text_forms import Form, Part, Slot, Turn
+from sightline.models.roborefer.text_forms import Form, Part, Slot, Turn, worded
 from sightline.taskset.depth import DepthFolder, depth_picture
 from sightline.taskset.store import TaskSet
-from sightline.types import ImagePart, Question
+from sightline.types import DepthRef, ImagePart, Question
 
 Lacking = Literal["stop", "rgb"]
+
+
+@runtime_checkable
+class BringsDepth(Protocol):
+    """A task set whose questions may come with depth pictures as RoboRefer takes them, whatever the model's own setting is."""
+
+    def depth_picture(self, ref: DepthRef) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The depth picture of a panel; None where its depth is in metres."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,8 @@ def sample_of(
 ) -> RoboReferSample:
     """A question as a sample that asks it.
 
-    In our own form the pictures stand in front, and a slot within the words becomes "image 2"; in the published form they stand
-    where the words have them.
+    In our own form the pictures stand in front, and a slot within the words becomes "image 2" (`text_forms.worded`); in the
+    published form they stand where the words have them.
 
     Raises:
         FileNotFoundError: a picture or a depth map is not there.
@@ -57,7 +66,8 @@ def sample_of(
     order = shown if form == "published" else sorted(shown)
     pictures = _pictures(question, order, taskset, depth)
     if form != "published":
-        return RoboReferSample(question.id, asked_in_front(name_slots(segments), pictures), pictures)
+        words = worded([segment if isinstance(segment, str) else segment.image_index for segment in segments])
+        return RoboReferSample(question.id, asked_in_front(words, pictures), pictures)
     slots: tuple[Part, ...] = (
         (Slot("image"), Slot("depth")) if any(each.depth is not None for each in pictures) else (Slot("image"),)
     )
@@ -66,7 +76,9 @@ def sample_of(
 
 
 def _pictures(question: Question, order: list[int], taskset: TaskSet, depth: DepthFrom | None) -> tuple[Picture, ...]:
-    maps = [None] * len(order) if depth is None else [_depth(question, index, taskset, depth) for index in order]
+    maps = [_brought(question, index, taskset) for index in order]
+    if depth is not None and not all(maps):
+        maps = [_depth(question, index, taskset, depth) for index in order]
     if any(each is None for each in maps):
         maps = [None] * len(order)
     return tuple(
@@ -77,6 +89,15 @@ def _pictures(question: Question, order: list[int], taskset: TaskSet, depth: Dep
         )
         for index, found in zip(order, maps, strict=True)
     )
+
+
+def _brought(question: Question, index: int, taskset: TaskSet) -> tuple[str, UInt8[np.ndarray, "h w 3"]] | None:
+    """The depth picture that came with a question."""
+    if not isinstance(taskset, BringsDepth):
+        return None
+    refs = [panel.depth for panel in question.panels if panel.image_index == index and panel.depth is not None]
+    picture = taskset.depth_picture(refs[0]) if refs else None
+    return None if picture is None else (f"{refs[0].root}:{refs[0].path}", picture)
 
 
 def _depth(question: Question, index: int, taskset: TaskSet, depth: DepthFrom) -> tuple[str, UInt8[np.ndarray, "h w 3"]] | None:

@@ -64,6 +64,21 @@ class Placeholders:
         return bool(self.depth) and len(self.depth) == len(self.image)
 
 
+def worded(parts: Sequence[str | int]) -> str:
+    """The words of a turn whose media stand in front of them; a number in `parts` is the place of that picture, counted from 0.
+
+    A picture before the first word is not spoken of; one within the words becomes "image 2", or nothing where it is the only one.
+    """
+    several = sum(isinstance(part, int) for part in parts) > 1
+    words = ""
+    for part in parts:
+        if isinstance(part, str):
+            words += part
+        elif several and words.strip():
+            words += f"image {part + 1}"
+    return words.strip()
+
+
 def row_turns(conversations: Sequence[tuple[str, str]], *, num_images: int, num_depths: int, mode: Mode) -> tuple[Turn, ...]:
     """The turns of a row of RoboRefer / VILA JSON: ("human" or "gpt", value) each.
 

@@ -46,15 +46,21 @@ def load_roborefer(folder: RoboReferFolder, *, dtype: torch.dtype = torch.float3
     Raises:
         InputError: weights missing, unknown, of another shape, unreadable, or a file that holds more than weights.
     """
-    from transformers import GenerationConfig  # noqa: PLC0415 - slow to import
-    from transformers.utils import logging  # noqa: PLC0415
+    from transformers.utils import logging  # noqa: PLC0415 - slow to import
 
     logging.disable_progress_bar()  # ours is on the screen
     tensors = read_tensors(folder)
     model = fill(folder.config, tensors, dtype=dtype, where=str(folder.path))
-    end, padding = (folder.tokenizer.convert_tokens_to_ids(token) for token in ("<|im_end|>", folder.tokenizer.pad_token))
-    model.generation_config = GenerationConfig(do_sample=False, num_beams=1, eos_token_id=end, pad_token_id=padding)
+    model.generation_config = greedy_settings(folder.tokenizer)
     return model.eval()
+
+
+def greedy_settings(tokenizer: Any) -> Any:  # noqa: ANN401 - transformers'
+    """Settings of `generate`: greedy, no penalty, up to the end token."""
+    from transformers import GenerationConfig  # noqa: PLC0415 - slow to import
+
+    end, padding = (tokenizer.convert_tokens_to_ids(token) for token in ("<|im_end|>", tokenizer.pad_token))
+    return GenerationConfig(do_sample=False, num_beams=1, eos_token_id=end, pad_token_id=padding)
 
 
 def read_tensors(folder: RoboReferFolder) -> dict[str, Tensor]:
