@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from sightline.geometry.masks import encode_mask
+from sightline.geometry.masks import encode_mask, mask_id
 from sightline.media import pixel_digest
 from sightline.report.write import write_report
+from sightline.taskset.store import StoredMask
 from sightline.taskset.write import assemble
 from sightline.types import (
     Answer,
@@ -92,13 +93,15 @@ def reading(answer: Answer) -> Reading:
     return Reading(status="not_visible" if isinstance(answer, NotVisible) else "ok", answer=answer, num_found=1)
 
 
-def write_set(root: Path, task: str, examples: Sequence[Example]) -> Path:
+def write_set(root: Path, task: str, examples: Sequence[Example], masks: Sequence[MaskRle] = ()) -> Path:
     staging = root / f"staging-{task}"
     (staging / "set" / "media").mkdir(parents=True)
     (staging / "parts").mkdir()
     (staging / "set" / "examples-00000.jsonl").write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in examples))
-    for name in ("masks", "ledger"):
-        (staging / "parts" / f"00000.{name}.jsonl").write_bytes(b"")
+    stored = {mask_id(rle): rle for rle in masks}
+    lines = (msgspec.json.encode(StoredMask(id=name, rle=rle)) + b"\n" for name, rle in stored.items())
+    (staging / "parts" / "00000.masks.jsonl").write_bytes(b"".join(lines))
+    (staging / "parts" / "00000.ledger.jsonl").write_bytes(b"")
     roots = {"data": str(root / "pictures")}
     assemble(
         staging, f"{task}-val", task=task, split="val", recipe={"options": {"seed": 0}}, source_fingerprint="hand-made", roots=roots

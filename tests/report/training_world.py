@@ -90,7 +90,13 @@ def full_training(folder: Path, world: World) -> Path:
         keep(run / SAMPLES, shown(world, step), step=step)
     samples = [
         DecodedSample(
-            "room_1", "rooms", 2, 60, 3, (Stretch("Where is it? ", False), Stretch(f"[(1, 2)]{EVIL}", True), Stretch("\n", False))
+            "room_1",
+            "rooms",
+            2,
+            0,
+            60,
+            3,
+            (Stretch("Where is it? ", False), Stretch(f"[(1, 2)]{EVIL}", True), Stretch("\n", False)),
         )
     ]
     for step, stage in ((1, "easy"), (21, "<i>hard</i>")):

@@ -109,7 +109,13 @@ def write_taskset(folder: Path, task: str, *, concat: bool) -> list[Example]:
 
 
 def write_run(
-    folder: Path, taskset: Path, model: str, answers: Sequence[Reading | str], *, dialect: str | None = None, scored: bool = True
+    folder: Path,
+    taskset: Path,
+    model: str,
+    answers: Sequence[Reading | str | Prediction],
+    *,
+    dialect: str | None = None,
+    scored: bool = True,
 ) -> Path:
     """A run whose predictions are readings, or texts that the dialect reads; scored by the real scorer."""
     lines = (taskset / "examples-00000.jsonl").read_bytes().splitlines()
@@ -125,7 +131,9 @@ def write_run(
     return folder
 
 
-def _prediction(example: Example, answer: Reading | str, dialect: str | None) -> Prediction:
+def _prediction(example: Example, answer: Reading | str | Prediction, dialect: str | None) -> Prediction:
+    if isinstance(answer, Prediction):
+        return answer
     if isinstance(answer, Reading):
         return Prediction(id=example.id, reading=answer)
     assert dialect is not None

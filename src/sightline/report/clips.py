@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sightline.evaluate.measured import usable
-from sightline.evaluate.over_time import frame_overlaps
-from sightline.geometry.masks import decode_mask
+from sightline.evaluate.measured import says_nothing, usable
+from sightline.evaluate.over_time import frame_overlaps, score_masks_of
+from sightline.geometry.masks import decode_mask, rle_box
 from sightline.report.outlines import outline_path
 from sightline.types import Answer, BoxTrack, Example, MaskTrack, Prediction, Reading, Span
 
@@ -23,6 +23,25 @@ def overlaps_of(example: Example, prediction: Prediction) -> list[float | None] 
     if example.question.form.shape not in ("box_track", "mask_track"):
         return None
     return frame_overlaps(example, prediction.reading)
+
+
+def boundaries_of(example: Example, prediction: Prediction) -> list[float | None] | None:
+    """F in each frame of the clip: 1 where nothing is there and nothing is answered, None where the truth is not known, 0 in all
+    others of an answer that cannot be read. None where no mask track is asked for or nothing is truly there (no F is measured)."""
+    clip, truth = example.question.clip, example.truth.answer
+    if clip is None or not isinstance(truth, MaskTrack):
+        return None
+    answer, count = usable(prediction.reading), len(clip.image_indices)
+    scored = range(count) if example.truth.scored_frames is None else example.truth.scored_frames
+    found: list[float | None] = [None] * count
+    if says_nothing(prediction.reading):
+        answer = MaskTrack(frames=(None,) * count)
+    values = (
+        score_masks_of(example, truth, answer.frames).boundary.tolist() if isinstance(answer, MaskTrack) else [0.0] * len(scored)
+    )
+    for frame, value in zip(scored, values, strict=True):
+        found[frame] = value
+    return found
 
 
 def worst_frame(overlaps: Sequence[float | None] | None) -> int | None:
@@ -57,6 +76,9 @@ def clip_detail(example: Example, shown: Sequence[int]) -> dict[str, Any] | None
     if clip is None:
         return None
     places = places_over_time(example.truth.answer, shown)
+    for frame, place in zip(shown, places, strict=True):
+        if place["outline"] and example.truth.objects:  # what is meant may be several objects
+            place["boxes"] = tuple(box for each in example.truth.objects if (box := each.boxes[frame]) is not None)
     return {
         "times": list(clip.times_s),
         "span": _span(example.truth.answer),
@@ -79,7 +101,7 @@ def track_detail(reading: Reading, overlaps: Sequence[float | None] | None, show
 
 
 def places_over_time(answer: Answer | None, shown: Sequence[int]) -> list[dict[str, Any]]:
-    """Boxes and outline in each of the frames shown; neither where the answer has none there."""
+    """Boxes and outline in each of the frames shown, of a mask also the box around it; neither where the answer has none there."""
     places: list[dict[str, Any]] = []
     for frame in shown:
         place: dict[str, Any] = {"boxes": (), "outline": ""}
@@ -87,7 +109,8 @@ def places_over_time(answer: Answer | None, shown: Sequence[int]) -> list[dict[s
             case BoxTrack(frames=frames) if frame < len(frames):
                 place["boxes"] = frames[frame]
             case MaskTrack(frames=masks) if frame < len(masks) and (rle := masks[frame]) is not None:
-                place["outline"] = outline_path(decode_mask(rle))
+                box = rle_box(rle)
+                place |= {"outline": outline_path(decode_mask(rle)), "boxes": () if box is None else (box,)}
         places.append(place)
     return places
 

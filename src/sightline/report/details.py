@@ -6,6 +6,7 @@ from typing import Any
 from sightline.dialects import Dialect
 from sightline.geometry.masks import decode_mask, rle_area
 from sightline.report.clips import clip_detail, hidden_images
+from sightline.report.confusions import Confusion, expression_of, refers
 from sightline.report.depths import DepthPicture
 from sightline.report.evidence import evidence_detail
 from sightline.report.floor_plan import plan_detail
@@ -70,6 +71,7 @@ def example_detail(
         "truth": _truth(example),
         "split": show_hidden(example.split),
         "object": show_hidden(example.object_id),
+        "expression": show_hidden(expression_of(question)) if refers(question) else "",
         "label": show_hidden(example.label or ""),
         "slices": {show_hidden(name): value for name, value in example.slices.items()},
     }
@@ -89,6 +91,20 @@ def prediction_detail(example: Example, prediction: Prediction, score: Score | N
         "num_more": num_more,
         "score": None if score is None else _score(score),
         "saw": eyes.saw(example, prediction),
+    }
+
+
+def confusion_detail(confusion: Confusion | None) -> dict[str, Any] | None:
+    """The other object that an answer overlaps most."""
+    if confusion is None:
+        return None
+    return {
+        "object": show_hidden(confusion.object_id),
+        "label": show_hidden(confusion.label or ""),
+        "expression": shorten(confusion.expression)[0],
+        "same_class": confusion.same_class,
+        "iou": confusion.iou,
+        "own_iou": confusion.own_iou,
     }
 
 

@@ -12,10 +12,11 @@ from sightline.errors import InputError
 from sightline.evaluate.run import read_predictions, read_scores
 from sightline.evaluate.taxonomy import ErrorKind, Neighbours, error_kind
 from sightline.report.bins import bin_values, bins_of
-from sightline.report.clips import hidden_images, overlaps_of, shown_frames, track_detail
+from sightline.report.clips import boundaries_of, hidden_images, overlaps_of, shown_frames, track_detail
 from sightline.report.columns import RowColumns, RunColumns
+from sightline.report.confusions import Companions, Confusion, refers
 from sightline.report.depths import DepthPictures
-from sightline.report.details import example_detail, mask_ids, prediction_detail
+from sightline.report.details import confusion_detail, example_detail, mask_ids, prediction_detail
 from sightline.report.markup import script, shorten
 from sightline.report.outlines import outline_path
 from sightline.report.pictures import Pictures
@@ -32,13 +33,14 @@ Outcome = tuple[Prediction, Score]
 
 @dataclass(frozen=True)
 class Row:
-    """An example with what each run of its task set made of it, and the kind of error; None where a run has not come to it.
-    `numbers` are those that `report.bins` bins by."""
+    """An example with what each run of its task set made of it, the kind of error and the other object that the answer overlaps
+    most; None where a run has not come to it. `numbers` are those that `report.bins` bins by."""
 
     example: Example
     outcomes: tuple[Outcome | None, ...]
     kinds: tuple[ErrorKind | None, ...]
     numbers: Mapping[str, float]
+    confusions: tuple[Confusion | None, ...]
 
     @functools.cached_property
     def overlaps(self) -> tuple[list[float | None] | None, ...]:
@@ -134,9 +136,11 @@ class Gallery:
         for row in aligned(answered):
             bins = bins_of(row.numbers)
             contents.add(row.example, bins)
-            for tally, outcome, kind in zip(tallies, row.outcomes, row.kinds, strict=True):
+            for tally, outcome, kind, confusion in zip(tallies, row.outcomes, row.kinds, row.confusions, strict=True):
                 if outcome and kind is not None:
                     tally.add(row.example, outcome[1], kind, bins)
+                    if refers(row.example.question):
+                        tally.referring.add(row.example, outcome[0], confusion)
             yield row
 
     def _draw(self, taskset: TaskSet, rows: Sequence[Row], eyes: Sequence[Eyes]) -> None:
@@ -168,10 +172,13 @@ class Gallery:
 def _detail(row: Row, eyes: Sequence[Eyes], about: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """A row as the page reads it; `about` makes the part without answers."""
     answers: list[dict[str, Any] | None] = []
-    for outcome, overlaps, seen_by in zip(row.outcomes, row.overlaps, eyes, strict=True):
+    for outcome, overlaps, seen_by, confusion in zip(row.outcomes, row.overlaps, eyes, row.confusions, strict=True):
         answer = prediction_detail(row.example, *outcome, seen_by) if outcome else None
         if outcome and answer is not None and row.example.question.clip is not None:
-            answer["track"] = track_detail(outcome[0].reading, overlaps, row.shown)
+            boundaries = boundaries_of(row.example, outcome[0])
+            answer["track"] = track_detail(outcome[0].reading, overlaps, row.shown) | {"boundaries": boundaries or []}
+        if answer is not None:
+            answer["confusion"] = confusion_detail(confusion)
         answers.append(answer)
     return about(shown=row.shown) | {"runs": answers}
 
@@ -184,6 +191,7 @@ def aligned(answered: AnsweredSet) -> Iterator[Row]:
     """
     streams = [_outcomes(run) for run in answered.runs]
     neighbours = Neighbours(answered.taskset)
+    companions = Companions(answered.taskset, answered.taskset.masks)
     masks = answered.taskset.read_mask
     for example in answered.taskset:
         outcomes = tuple(next(stream, None) for stream in streams)
@@ -197,7 +205,8 @@ def aligned(answered: AnsweredSet) -> Iterator[Row]:
         kinds: list[ErrorKind | None] = [
             error_kind(example, *outcome, masks, others=others) if outcome else None for outcome in outcomes
         ]
-        yield Row(example, outcomes, tuple(kinds), bin_values(example, others, answered.taskset.masks))
+        confusions = tuple(companions.confusion(example, outcome[0].reading) if outcome else None for outcome in outcomes)
+        yield Row(example, outcomes, tuple(kinds), bin_values(example, others, answered.taskset.masks), confusions)
 
 
 def _outcomes(run: Run) -> Iterator[Outcome]:

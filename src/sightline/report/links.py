@@ -136,3 +136,8 @@ def examples_url(set_name: str, conditions: Conditions) -> str:
 def gallery_url(set_name: str, model: str, conditions: Conditions) -> str:
     """A link into the gallery: one run's examples that meet the conditions."""
     return "#" + urlencode({"set": set_name, "model": model, **conditions})
+
+
+def gallery_example_url(set_name: str, example_id: str) -> str:
+    """A link that opens one example."""
+    return "#" + urlencode({"open": f"{set_name}:{example_id}"})

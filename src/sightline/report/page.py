@@ -25,6 +25,7 @@ from sightline.report.markup import Html, element, join
 from sightline.report.paired import Rivalry
 from sightline.report.places import place_maps
 from sightline.report.plots import plots
+from sightline.report.referring import referring_part
 from sightline.report.runs import AnsweredSet, Collection
 from sightline.report.sources import sources
 from sightline.report.tables import Column, SummarisedRun, folded, summarised_runs, table
@@ -102,6 +103,7 @@ def _tables(answered: AnsweredSet, rivalry: Rivalry, tallies: Tallies) -> Html:
         table(name, runs, [*(_metric_column(label) for label in headline), *rivalry.columns]),
         rivalry.details(),
         folded("Kinds of error", element("p", KINDS_NOTE, class_="note"), table(name, runs, _kind_columns(runs, tallies))),
+        *referring_part(name, runs, tallies),
         folded("Claim against truth", table(name, runs, [_claim_column(claim, tallies) for claim in CLAIMS])),
         folded("Right answers by tier, %", table(name, runs, [_tier_column(tier) for tier in tiers])),
         *(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sightline.evaluate.taxonomy import ErrorKind
+from sightline.report.confusions import Referring
 from sightline.report.markup import show_hidden
 from sightline.types import Example, Points, Score
 
@@ -24,7 +25,8 @@ Errors = dict[Part, list[float]]
 @dataclass
 class Tally:
     """Counts over all scored examples of a run. `places` and `hits` are by cell, of the visible objects that have a place; `far`
-    and `lacking` are the distances (`Score.l2_norm`) and the missing overlaps (1 - `Score.iou`) by binning and bin."""
+    and `lacking` are the distances (`Score.l2_norm`) and the missing overlaps (1 - `Score.iou`) by binning and bin; `referring`
+    counts answers with masks to questions in words."""
 
     kinds: Counter[ErrorKind] = field(default_factory=Counter)
     claims: Counter[Claim] = field(default_factory=Counter)
@@ -32,6 +34,7 @@ class Tally:
     hits: Counter[int] = field(default_factory=Counter)
     far: Errors = field(default_factory=lambda: defaultdict(list))
     lacking: Errors = field(default_factory=lambda: defaultdict(list))
+    referring: Referring = field(default_factory=Referring)
 
     def add(self, example: Example, score: Score, kind: ErrorKind, bins: Mapping[str, str]) -> None:
         """Count one example; `bins` is its bin in each binning."""

@@ -53,6 +53,7 @@
     const accepted = truth.mask && truth.points.length ? `, accepted on its mask${truth.dilated ? " (dashed: dilated mask)" : ""}` : "";
     return [
       ["id", rows.ids[row]],
+      ...(example.expression ? [["expression", example.expression]] : []),
       ["task set", `${set.name} (${set.task}, ${example.split})`],
       ["scene", rows.groups[rows.group[row]]],
       ["object", example.label ? `${example.object} (${example.label})` : example.object],
@@ -138,7 +139,18 @@
     if (text === null) return h("p.note", {}, "Answers in geometry, not in text.");
     if (text === "") return h("p.note", {}, "The text is empty.");
     const more = numMore ? h("span.note", {}, ` … ${numMore} more characters`) : null;
-    return h("pre.text", {}, text, more);
+    return h("pre.text", {}, segments(text), more);
+  }
+
+  // Each [SEG] stands for a mask: numbered in the order in which they count.
+  function segments(text) {
+    return text.split("[SEG]").flatMap((words, at) => (at ? [h("b.seg", { title: `[SEG] ${at} of the answer` }, "[SEG]", h("sub", {}, String(at))), words] : [words]));
+  }
+
+  function confusion({ object, label, expression, same_class: same, iou, own_iou: own }) {
+    const classes = same === null ? "" : same ? ", of the same class" : ", of another class";
+    const verdict = iou > own ? "on another object" : "most overlap with";
+    return `${verdict}: ${expression} (object ${object}${label ? `, ${label}` : ""}${classes}), overlap ${number(iou, 2)}; with what is meant ${number(own, 2)}`;
   }
 
   function answerFacts(prediction, kind) {
@@ -154,6 +166,7 @@
       ["read as", `${prediction.status}: ${made}`],
       ["found", prediction.num_found === 1 ? "1 answer" : `${prediction.num_found} answers`],
       ...(notes.length ? [["notes", notes.join(", ")]] : []),
+      ...(prediction.confusion ? [["other object", confusion(prediction.confusion)]] : []),
       ...(outcome ? [["outcome", outcome]] : []),
       ...(sightline.index.kindNames[kind] ? [["kind", sightline.index.kinds[sightline.index.kindNames[kind]].toLowerCase()]] : []),
       ...(score && score.iou !== null ? [["overlap", `${number(score.iou, 3)} (IoU; at least 0.5 is a hit)`]] : []),

@@ -4,7 +4,7 @@
 
   const { h, s } = sightline.dom;
   const LAYERS = {
-    truth: "truth (T)", mask: "mask", dilated: "dilated mask", points: "predictions", line: "error line", reference: "reference (R)",
+    truth: "truth (T)", mask: "mask", box: "boxes around masks", dilated: "dilated mask", points: "predictions", line: "error line", reference: "reference (R)",
     evidence: "objects of the rule", seam: "seam", depth: "depth",
     agreement: "masks against the truth (both green, only predicted orange, only true blue)",
   };
@@ -88,7 +88,7 @@
     if (truth.dilated && shows("dilated")) outline(lines, example.outlines[truth.dilated], "dilated", moved);
     if (truth.mask && shows("mask")) outline(lines, example.outlines[truth.mask], "mask", moved);
     if (!shows("truth")) return;
-    for (const box of truth.boxes) outline(lines, rectangle(box), "truth");
+    if (!truth.mask || shows("box")) for (const box of truth.boxes) outline(lines, rectangle(box), "truth");
     for (const point of truth.points) mark(draw, point, { letter: "T", shape: "cross", kind: "truth", place: "nw" });
   }
 
@@ -122,7 +122,7 @@
     if (!answer || answer.image !== imageIndex || !shows("points")) return;
     const kind = `run-${number % NUM_COLOURS}`;
     const target = example.truth.image === imageIndex ? example.truth.points[0] : undefined;
-    for (const box of answer.boxes) outline(lines, rectangle(box), kind);
+    if (!answer.outline || shows("box")) for (const box of answer.boxes) outline(lines, rectangle(box), kind);
     if (answer.outline) outline(lines, answer.outline, kind);
     drawOverlap(draw, prediction, { letter, number, kind });
     const points = answer.points.length ? answer.points : answer.boxes.map(centre);

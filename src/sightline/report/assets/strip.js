@@ -52,7 +52,7 @@
     const strip = h("div.strip", {}, frames.map((frame, at) => figure(view, example, runs, at)));
     return h("section.clip", {},
       h("p.note", {}, `A clip of ${times.length} frames. Enter or a click makes a frame large.${some}`),
-      worst(example, runs, strip), chart(example, runs), strip);
+      worst(example, runs, strip), chart(example, runs), boundaries(example, runs), strip);
   }
 
   function figure(view, example, runs, at) {
@@ -110,11 +110,24 @@
     ];
     if (!curves.length && !spans.length) return "";
     const scale = across(example.clip.times, spans);
-    const lines = curves.length ? [...grid(), ...curves.flatMap((entry) => curve(example, entry, scale))] : spans.flatMap((entry, row) => bar(entry, row, scale));
+    const lines = curves.length ? [...grid(), ...curves.flatMap((entry) => curve(example, entry, scale, "IoU", (track) => track.overlaps))] : spans.flatMap((entry, row) => bar(entry, row, scale));
     const height = curves.length ? CHART.height : CHART.top + CHART.bottom + 20 * spans.length;
-    const words = curves.length ? "IoU with the truth, frame by frame" : "Stretches of time";
+    const words = curves.length ? "IoU with the truth (of masks: J), frame by frame" : "Stretches of time";
+    return plot(words, height, [...lines, ...ticks(scale, height)]);
+  }
+
+  // Of masks also how well their edges fit.
+  function boundaries(example, runs) {
+    const curves = runs.filter(({ prediction }) => prediction && prediction.track.boundaries.length);
+    if (!curves.length) return "";
+    const scale = across(example.clip.times, []);
+    const lines = curves.flatMap((entry) => curve(example, entry, scale, "F", (track) => track.boundaries));
+    return plot("F (boundary) against the truth, frame by frame", CHART.height, [...grid(), ...lines, ...ticks(scale, CHART.height)]);
+  }
+
+  function plot(words, height, drawn) {
     return h("figure.over-time", {}, h("figcaption", {}, words),
-      s("svg", { viewBox: `0 0 ${CHART.width} ${height}`, width: CHART.width, height, role: "img", "aria-label": words }, ...lines, ...ticks(scale, height)));
+      s("svg", { viewBox: `0 0 ${CHART.width} ${height}`, width: CHART.width, height, role: "img", "aria-label": words }, ...drawn));
   }
 
   function across(times, spans) {
@@ -137,18 +150,18 @@
   }
 
   // A line through neighbouring frames in which the truth is known, a dot at each; the letter at the end.
-  function curve(example, { letter, number: paint, prediction }, { x }) {
-    const { overlaps } = prediction.track;
+  function curve(example, { letter, number: paint, prediction }, { x }, name, valuesOf) {
+    const overlaps = valuesOf(prediction.track);
     const points = overlaps.map((overlap, frame) => (overlap === null ? null : [x(example.clip.times[frame]), y(overlap)]));
     const path = points.map((point, frame) => (point === null ? "" : `${frame && points[frame - 1] ? "L" : "M"}${point.map((value) => value.toFixed(1)).join(" ")}`)).join("");
     const dots = points.flatMap((point, frame) => {
       if (point === null) return [];
-      const title = s("title", {}, `${letter}, frame ${frame}: IoU ${number(overlaps[frame], 3)}`);
+      const title = s("title", {}, `${letter}, frame ${frame}: ${name} ${number(overlaps[frame], 3)}`);
       return [s("circle", { class: `dot ${run(paint)}`, cx: point[0], cy: point[1], r: overlaps.length > 60 ? 1.5 : 3 }, title)];
     });
     const last = points.findLast((point) => point !== null);
-    const name = last ? [s("text", { class: "letter", x: CHART.width - CHART.right + 6 + 12 * (paint % 4), y: last[1] + 4 }, letter)] : [];
-    return [s("path", { class: `curve halo`, d: path }), s("path", { class: `curve ${run(paint)}`, d: path }), ...dots, ...name];
+    const mark = last ? [s("text", { class: "letter", x: CHART.width - CHART.right + 6 + 12 * (paint % 4), y: last[1] + 4 }, letter)] : [];
+    return [s("path", { class: `curve halo`, d: path }), s("path", { class: `curve ${run(paint)}`, d: path }), ...dots, ...mark];
   }
 
   function bar({ letter, kind, span }, row, { x }) {
