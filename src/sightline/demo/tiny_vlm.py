@@ -44,7 +44,7 @@ def tiny_vlm(folder: Path, phrases: Iterable[str], *, max_pixels: int = 128 * 96
     import torch  # noqa: PLC0415 # pyright: ignore[reportMissingImports] - an extra
     import transformers  # noqa: PLC0415 # pyright: ignore[reportMissingImports]
 
-    tokenizer = _tokenizer(phrases)
+    tokenizer = phrase_tokenizer(phrases)
     config = transformers.Qwen3VLConfig(**_config(tokenizer))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -96,7 +96,7 @@ def _config(tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401 - transformers'
     return {"text_config": text, "vision_config": vision, "tie_word_embeddings": True, **ids}
 
 
-def _tokenizer(phrases: Iterable[str]) -> Any:  # noqa: ANN401
+def phrase_tokenizer(phrases: Iterable[str]) -> Any:  # noqa: ANN401
     """Bytes, phrases and numbers. Digits one by one are learnt far slower: the model would have to say a place in two steps."""
     from tokenizers import pre_tokenizers  # noqa: PLC0415 # pyright: ignore[reportMissingImports]
     from transformers import AddedToken, Qwen2Tokenizer  # noqa: PLC0415 # pyright: ignore[reportMissingImports]

@@ -14,7 +14,7 @@ from sightline.evaluate.predict import predict, read_reply  # noqa: E402
 from sightline.geometry.masks import encode_mask  # noqa: E402
 from sightline.models import ModelOptions, NotApplicable, get_model  # noqa: E402
 from sightline.models.sa2va import asked  # noqa: E402
-from sightline.models.sa2va.asked import Sa2VaModel  # noqa: E402
+from sightline.models.sa2va.asked import Sa2VaModel, question_text  # noqa: E402
 from sightline.models.sa2va.modes import MODES  # noqa: E402
 from sightline.models.sa2va.network import Heard  # noqa: E402
 from sightline.models.sa2va.segment import Segmented, segment  # noqa: E402
@@ -68,7 +68,7 @@ def test_a_run_has_masks_and_words_for_every_question(model: Sa2VaModel, taskset
     assert len(lines) == len(taskset) == 12
     question = taskset[0].question
     frames = QuestionFrames(question, taskset)
-    (alone,) = segment(model.network, frames, [model._text(question)], MODES["official"], max_new_tokens=8)
+    (alone,) = segment(model.network, frames, [question_text(question, model.settings.words)], MODES["official"], max_new_tokens=8)
     (reply,) = model.answer([question], taskset)
     assert reply.text == alone.heard.text
     assert read_reply(model, question, reply).text == alone.heard.text
@@ -120,12 +120,12 @@ def test_a_frame_without_the_object_has_no_mask(model: Sa2VaModel, tasksets: dic
 def test_expressions_are_asked_in_the_authors_words_unless_the_tasks_are_wanted(
     model: Sa2VaModel, folders: dict[str, Path], tasksets: dict[str, TaskSet]
 ) -> None:
-    said = [model._text(example.question) for example in tasksets["refer_mask_track"]]
+    said = [question_text(example.question, model.settings.words) for example in tasksets["refer_mask_track"]]
     assert said[0] == "<image>\nPlease segment the bird."
     assert said[1] == "<image>\nwhat arrives? Please respond with a segmentation mask."
     plain = get_model(f"sa2va:{folders['internvl']}?words=task")
     assert isinstance(plain, Sa2VaModel)
-    assert '"the bird"' in plain._text(tasksets["refer_mask_track"][0].question)
+    assert '"the bird"' in question_text(tasksets["refer_mask_track"][0].question, plain.settings.words)
 
 
 def test_other_questions_are_not_for_it(model: Sa2VaModel, tasksets: dict[str, TaskSet]) -> None:

@@ -31,6 +31,7 @@ from sightline.models.checkpoint import Checkpoint, open_checkpoint
 from sightline.models.model import Drawn, NotApplicable, Replies
 from sightline.models.options import ModelOptions
 from sightline.models.sa2va.checkpoint import MODEL_TYPE, load_sa2va
+from sightline.models.sa2va.conversation import MEDIUM
 from sightline.models.sa2va.modes import NUM_PROMPTED, Mode, get_mode
 from sightline.models.sa2va.network import Sa2Va
 from sightline.models.sa2va.segment import MOST_MASKS, Segmented, asking, segment
@@ -89,13 +90,20 @@ class Sa2VaModel:
         self.checkpoint, self.settings, self.options = checkpoint, settings, options
         self.name = options.name or checkpoint.path.resolve().name
         self.batch_size = options.batch_size or QUESTIONS_TOGETHER
+        self._revision: str | None = None
+
+    def holding(self, network: Sa2Va, *, revision: str) -> "Sa2VaModel":
+        """The same with weights in memory, in place of those in the folder; `revision` tells them from others."""
+        held = Sa2VaModel(self.checkpoint, self.settings, self.options)
+        held.network, held._revision = network, revision
+        return held
 
     def describe(self) -> dict[str, Any]:
         device, dtype = self._placement
         return {
             "kind": "sa2va",
             "name": self.name,
-            "revision": self.checkpoint.revision(),
+            "revision": self._revision or self.checkpoint.revision(),
             "mode": self.settings.mode.name,
             "frames": self.settings.mode.num_prompted,
             "masks": self.settings.masks,
@@ -123,7 +131,7 @@ class Sa2VaModel:
         """The questions about one picture or clip together."""
         for together in clips_of(questions, self.batch_size):
             frames = _frames(together[0], taskset)
-            texts = [self._text(question) for question in together]
+            texts = [question_text(question, self.settings.words) for question in together]
             try:
                 found = segment(
                     self.network,
@@ -146,13 +154,6 @@ class Sa2VaModel:
         """The weights, loaded once."""
         device, dtype = self._placement
         return load_sa2va(self.checkpoint.path, dtype=dtype).to(device)
-
-    def _text(self, question: Question) -> str:
-        words = "".join(part.text for part in question.prompt if isinstance(part, TextPart)).strip()
-        if self.settings.words == "task":
-            return f"<image>\n{words}"
-        quoted = _QUOTED.search(words)
-        return asking(quoted[1] if quoted else words)
 
     def _reply(self, question: Question, found: Segmented) -> Drawn:
         count = len(found.heard.states)
@@ -186,6 +187,15 @@ class Sa2VaModel:
             raise InputError(f"--device {wanted!r}: torch {torch.__version__} sees no GPU here. Use --device cpu.")
         rounded = self.options.dtype == "bfloat16" or (self.options.dtype == "auto" and device.type == "cuda")
         return device, torch.bfloat16 if rounded else torch.float32
+
+
+def question_text(question: Question, words: str) -> str:
+    """What Sa2VA is asked, with `<image>` where the pictures stand. `words`: as the setting of that name."""
+    said = "".join(part.text for part in question.prompt if isinstance(part, TextPart)).strip()
+    if words == "task":
+        return f"{MEDIUM}\n{said}"
+    quoted = _QUOTED.search(said)
+    return asking(quoted[1] if quoted else said)
 
 
 class _Picture:

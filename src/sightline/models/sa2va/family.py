@@ -9,6 +9,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
+from sightline.models.sa2va.conversation import Template
+
 Pictures = Sequence[UInt8[np.ndarray, "h w 3"]]
 
 
@@ -37,12 +39,14 @@ class Family(Protocol):
         normalised: the state of a token is taken behind the final normalisation, else before it.
         searches_prompt: a `[SEG]` of the prompt gives a mask, too.
         media_token: of which a picture's slots consist.
+        template: how turns are written in training.
     """
 
     name: str
     normalised: bool
     searches_prompt: bool
     media_token: str
+    template: Template
 
     def network(self, dtype: torch.dtype, *, tied: bool) -> nn.Module:
         """transformers' model with weights of no meaning. `tied`: it has no language head of its own."""

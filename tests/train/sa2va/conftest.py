@@ -1,0 +1,30 @@
+"""A few clips with expressions, their task sets, and a tiny fresh Sa2VA; they are looked at only."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sightline  # noqa: F401 - mends torchvision before transformers and lightning look at it
+
+torch = pytest.importorskip("torch", reason="needs the models extra")
+for package in ("transformers", "hydra", "lightning", "peft"):
+    pytest.importorskip(package, reason="needs the models and train extras")
+
+from sightline.demo.learning import Lesson  # noqa: E402
+from sightline.demo.wording import prepare  # noqa: E402
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
+    """Three clips to train on, one that is held out."""
+    root: Path = tmp_path_factory.mktemp("expressions")
+    return prepare(root, sizes=(3, 1))
