@@ -14,6 +14,8 @@ ALL = (
     "boxes",
     "sam2_propagate",
     "sam2_step",
+    "sa2va_clip",
+    "box_to_mask",
     "vggt_memory",
     "look_up",
     "scale",
@@ -22,6 +24,8 @@ ALL = (
     "space_sampling",
     "vlm_packing",
     "qa_scene",
+    "spatial_mllm_cache",
+    "roborefer_batch",
 )
 
 if __name__ == "__main__":

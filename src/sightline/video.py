@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,27 @@ DEFAULT_LIMITS = VideoLimits()
 
 
 @dataclass(frozen=True)
+class VideoContent:
+    """A video that lies in no file (it came in a request): its bytes, and the name that messages give it."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def suffix(self) -> str:
+        """The ending of a file of this kind, by the first bytes; empty where they are of none that is read."""
+        kinds = {b"ftyp": ".mp4", b"\x1a\x45\xdf\xa3": ".mkv", b"AVI ": ".avi"}
+        places = (self.content[4:8], self.content[:4], self.content[8:12] if self.content[:4] == b"RIFF" else b"")
+        return next((kinds[place] for place in places if place in kinds), "")
+
+
+Source = Path | VideoContent
+
+
+@dataclass(frozen=True)
 class Frame:
     """A decoded frame: its number, from 0, and its pixels, where they were wanted."""
 
@@ -45,7 +67,7 @@ class Frame:
     rgb: UInt8[np.ndarray, "h w 3"] | None
 
 
-def frame_rate(path: Path, limits: VideoLimits = DEFAULT_LIMITS) -> Fraction:
+def frame_rate(path: Source, limits: VideoLimits = DEFAULT_LIMITS) -> Fraction:
     """Frames a second, as they are meant: a whole number if that is within 1 %.
 
     Raises:
@@ -60,7 +82,7 @@ def frame_rate(path: Path, limits: VideoLimits = DEFAULT_LIMITS) -> Fraction:
     return Fraction(whole) if whole and abs(rate - whole) / rate <= NEARLY else Fraction(rate)
 
 
-def read_frames(path: Path, wanted: Callable[[int], bool], limits: VideoLimits = DEFAULT_LIMITS) -> Iterator[Frame]:
+def read_frames(path: Source, wanted: Callable[[int], bool], limits: VideoLimits = DEFAULT_LIMITS) -> Iterator[Frame]:
     """All frames that can be decoded, in order, the `wanted` ones with their pixels.
 
     Raises:
@@ -84,24 +106,28 @@ def read_frames(path: Path, wanted: Callable[[int], bool], limits: VideoLimits =
             raise InputError(f"{path}: the video is damaged ({error}). Get the file again.") from error
 
 
-def _opened(path: Path, limits: VideoLimits) -> "av.container.InputContainer":
+def _opened(path: Source, limits: VideoLimits) -> "av.container.InputContainer":
     import av  # noqa: PLC0415
     import av.error  # noqa: PLC0415
 
-    if not path.is_file():
+    in_memory = isinstance(path, VideoContent)
+    if not in_memory and not path.is_file():
         raise FileNotFoundError(f"{path}: no such video file.")
-    if (size := path.stat().st_size) > limits.max_file_bytes:
+    if (size := len(path.content) if in_memory else path.stat().st_size) > limits.max_file_bytes:
         raise InputError(f"{path}: file of {size:,} bytes; at most {limits.max_file_bytes:,} are read.")
     parser = PARSERS.get(path.suffix.lower())
     if parser is None:
-        raise InputError(f"{path}: expected a video named {', '.join(PARSERS)}. Convert it to MP4.")
+        kinds = "a video as MP4, Matroska (WebM) or AVI" if in_memory else f"a video named {', '.join(PARSERS)}"
+        raise InputError(f"{path}: expected {kinds}. Convert it to MP4.")
+    place = BytesIO(path.content) if in_memory else str(path.resolve())
+    allowed = "none" if in_memory else "file"  # what was sent must not make this machine open other files
     try:
-        return av.open(str(path.resolve()), format=parser, options={"protocol_whitelist": "file"})
+        return av.open(place, mode="r", format=parser, options={"protocol_whitelist": allowed})
     except av.error.FFmpegError as error:
         raise InputError(f"{path}: cannot be read as {parser} video ({error}). Get the file again.") from error
 
 
-def _stream(path: Path, container: "av.container.InputContainer", limits: VideoLimits) -> "av.video.stream.VideoStream":
+def _stream(path: Source, container: "av.container.InputContainer", limits: VideoLimits) -> "av.video.stream.VideoStream":
     if not container.streams.video:
         raise InputError(f"{path}: no video in the file. Get the file again.")
     stream = container.streams.video[0]

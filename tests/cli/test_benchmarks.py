@@ -154,3 +154,23 @@ def test_a_test_picture_among_training_data_is_a_leak(tmp_path: Path, capsys: py
     assert build("refspatial", training, out) == 2
     assert "1 picture(s) with the same content stand in two splits" in capsys.readouterr().err
     assert build("refspatial", training, out, "--allow-shared-scenes") == 2  # the staging folder has other options
+
+
+def test_one_command_asks_and_scores_by_our_rule_and_the_authors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "tasks"
+    assert build("refspatial-bench", write_bench(tmp_path / "data"), out) == 0
+    sets = [str(out / f"refspatial_bench-{part}") for part in ("location", "unseen")]
+    ask = ["eval", *sets, "--model", "center", "--model", "random", "--out", str(tmp_path / "runs")]
+    capsys.readouterr()
+    assert run([*ask, "--protocol", "refspatial-original", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert len(said["summaries"]) == len(said["refspatial-original"]) == 4
+    for model in ("center", "random"):
+        for name in sets:
+            folder = tmp_path / "runs" / model / Path(name).name
+            assert run(["score", str(folder), "--protocol", "refspatial-original", "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["refspatial-original"] in said["refspatial-original"]
+    assert run([*ask, "--protocol", "refspatial-original"]) == 0
+    assert capsys.readouterr().out.count("In brackets: the denominator") == 4
+    assert run([*ask, "--protocol", "where2place-original"]) == 2
+    assert "is for where2place" in capsys.readouterr().err.replace("\n", " ")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.datasets.mixtures import copy_mixture, parse_mixture, read_registry, ready_mixtures
+from sightline.datasets.mixtures import READY, copy_mixture, parse_mixture, read_registry, ready_mixtures
 from sightline.errors import InputError
 
 SETS = {
@@ -34,4 +34,16 @@ def test_no_other_file_is_written_over_and_no_other_name_known(tmp_path: Path) -
         copy_mixture("spatial_mllm_135k", tmp_path / "mix.yaml")
     with pytest.raises(InputError, match="Did you mean 'spatial_mllm_135k'"):
         copy_mixture("spatial_mllm_130k", tmp_path / "other.yaml")
-    assert set(ready_mixtures()) == set(SETS)
+    assert set(ready_mixtures()) == {*SETS, "box_tracks"}
+
+
+def test_the_registry_of_box_tracks_has_the_sets_of_its_configuration(tmp_path: Path) -> None:
+    out = tmp_path / "boxes" / "box_tracks.yaml"
+    copy_mixture("box_tracks", out)
+    found = read_registry(out)
+    assert found["mevis"].taskset == str(tmp_path / "boxes" / "mevis" / "refer_track-train")
+    said = out.read_text().partition("data.mixture=[")[2].partition("]")[0]
+    configured = (READY.parent / "vlm" / "box_tracks.yaml").read_text()
+    terms = [line.strip().removeprefix("- ") for line in configured.splitlines() if line.strip().startswith("- ")]
+    assert said.split(",") == terms
+    assert [term.name for term in parse_mixture(terms)] == list(found)

@@ -35,6 +35,7 @@ def main() -> None:
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command and return its exit code: 0, 1 (the check found something), 2 (the user can mend it), 70 (our mistake)."""
     from sightline.cli import (  # noqa: F401, PLC0415 - importing registers the commands
+        assemble_spatial_mllm,
         benchmarks,
         build,
         build_clips,
@@ -42,6 +43,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         build_relations,
         build_scan_qa,
         build_segment,
+        cache_features,
         check,
         demo,
         depth,
@@ -51,6 +53,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         export_clips,
         export_qa,
         export_relations,
+        export_submission,
         formats,
         geometry,
         inspect,

@@ -57,10 +57,10 @@ def _print(checked: "CheckedBatch") -> None:
             shown.append(words, style="bold green" if stretch.supervised else "dim")
         console.print(shown)
     rows = [
-        (f"{sample.source}/{sample.id}", sample.num_pictures, sample.num_tokens, sample.num_supervised)
+        (f"{sample.source}/{sample.id}", sample.num_pictures, sample.num_depths, sample.num_tokens, sample.num_supervised)
         for sample in checked.samples
     ]
-    print_table("samples of the batch", ("sample", "images", "tokens", "supervised"), rows)
+    print_table("samples of the batch", ("sample", "images", "depth maps", "tokens", "supervised"), rows)
     print_table("tensors", ("tensor", "shape"), [(name, " x ".join(map(str, shape))) for name, shape in checked.shapes.items()])
     print(f"padding: {checked.padding:.1%} of the tokens")
     print(PASSED)

@@ -106,3 +106,22 @@ def demo_clips(
     write_moving(out, num_train=train, num_validation=validation, seed=seed)
     written = {"train": str(out / "train.json"), "val": str(out / "val.json")}
     emit(written, as_json=json, text=lambda: print("\n".join(f"{name}: {path}" for name, path in written.items())))
+
+
+@app.command("demo-expressions")
+def demo_expressions(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    train: Annotated[int, typer.Option(min=1, help="Clips for training.")] = 160,
+    validation: Annotated[int, typer.Option(min=1, help="Clips that are held out.")] = 40,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other clips.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw clips of coloured shapes with expressions, build their task sets, and write a tiny fresh Sa2VA to train on them."""
+    from sightline.demo.wording import prepare  # noqa: PLC0415
+
+    with progress(quiet=json) as bar:
+        lesson = prepare(out, seed=seed, workers=workers, sizes=(train, validation), on_progress=bar)
+    written = {"train": str(lesson.train), "val": str(lesson.validation), "model": str(lesson.checkpoint)}
+    emit(written, as_json=json, text=lambda: print("\n".join(f"{name}: {path}" for name, path in written.items())))

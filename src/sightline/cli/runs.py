@@ -11,7 +11,7 @@ import typer
 from sightline.cli import app
 from sightline.cli.console import Json, Out, emit, plain, progress, say
 from sightline.cli.model_options import takes_model_options
-from sightline.cli.protocols import Protocol, score_by_others
+from sightline.cli.protocols import Protocol, Published, published_too, score_by_others
 from sightline.cli.summaries import print_summaries, print_table_of
 from sightline.errors import InputError
 
@@ -24,7 +24,8 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         help="center, random, whole, not-visible, copy, difference, features, oracle, copy-first-mask, flow-warp, hf:FOLDER, "
-        "sam2:FOLDER, sa2va:FOLDER, roborefer:FOLDER, openai:URL#NAME or import:ANSWERS; NAME=hf:FOLDER to call it NAME.",
+        "sam2:FOLDER, sa2va:FOLDER, roborefer:FOLDER, openai:URL#NAME, boxes:RUN#SAM2 or import:ANSWERS; NAME=hf:FOLDER to call it "
+        "NAME.",
     ),
 ]
 ModelNames = Annotated[list[str], typer.Option("--model", help="A model; give the option again for more.")]
@@ -194,6 +195,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     limit: Limit = None,
     max_errors: MaxErrors = 0.01,
     by: Bys = None,
+    protocol: Annotated[Published | None, typer.Option(help="Also score by the rule of the benchmark's authors.")] = None,
     json: Json = False,
 ) -> None:
     """Predict, score and report: every model on every task set, in OUT/{model}/{task set} and OUT/report.
@@ -202,11 +204,16 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     """
     summaries, page, skipped = run_all(tasksets, model, out, options=options, limit=limit, max_errors=max_errors, quiet=json)
 
+    theirs, print_theirs = ([], None) if protocol is None else published_too(out, summaries, protocol)
+
     def text() -> None:
         print_summaries(summaries, by=by or ())
+        if print_theirs is not None:
+            print_theirs()
         print(f"report: {page}")
 
     value = {"summaries": plain(summaries), "report": str(page), "skipped": skipped}
+    value |= {} if protocol is None else {protocol.value: theirs}
     emit(value, as_json=json, text=text)
 
 

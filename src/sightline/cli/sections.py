@@ -9,7 +9,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("check-data", "prepare", "depth", "geometry", "name-objects", "leaks", "mixtures"),
     "Task sets": ("build", "show", "import", "export"),
     "Models": ("eval", "predict", "score", "compare", "report", "track", "eval-vos", "serve"),
-    "Training": ("check", "train", "demo-clips"),
+    "Training": ("check", "train", "cache-features", "assemble-spatial-mllm", "demo-clips", "demo-expressions"),
 }
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +25,7 @@ TOKEN_VARIABLE = "SIGHTLINE_TOKEN"  # noqa: S105 - the variable's name
 @takes_model_options
 def serve(  # noqa: PLR0913 - one parameter an option
     *,
-    model: Annotated[str, typer.Option(help="A baseline, hf:FOLDER, or openai:URL#NAME.")],
+    model: Annotated[str, typer.Option(help="A baseline, hf:FOLDER, roborefer:FOLDER, openai:URL#NAME, or sa2va:FOLDER.")],
     options: "ModelOptions",
     host: Annotated[str, typer.Option(help="Address to listen at; any but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8008,
@@ -37,14 +38,17 @@ def serve(  # noqa: PLR0913 - one parameter an option
     request_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request, its wait included.")] = 60.0,
     max_body_mb: Annotated[float, typer.Option(min=0.001, help="Megabytes of one request.")] = 32.0,
     max_request_pixels: Annotated[int, typer.Option(min=1, help="Pixels of all pictures of one request together.")] = 16_000_000,
+    clips: Annotated[Path | None, typer.Option(help="Folder of clips that may be asked about by name.")] = None,
+    max_frames: Annotated[int, typer.Option(min=1, help="Frames of one clip that a model of masks is shown.")] = 64,
     grace: Annotated[float, typer.Option(min=0.0, help="Seconds to finish what is under way when told to stop.")] = 30.0,
     json: Json = False,
 ) -> None:
-    """Answer where something is over HTTP: POST /v1/point. Stops on Ctrl-C or SIGTERM when what is under way is answered."""
+    """Answer over HTTP where something is: POST /v1/point, masks: /v1/segment. Ctrl-C or SIGTERM stops it when all are answered."""
     import msgspec  # noqa: PLC0415
 
     from sightline.models import get_model  # noqa: PLC0415
     from sightline.serve.access import access_to  # noqa: PLC0415
+    from sightline.serve.clips import ClipFolder  # noqa: PLC0415
     from sightline.serve.posted import Limits  # noqa: PLC0415
     from sightline.serve.server import Server  # noqa: PLC0415
     from sightline.serve.service import Service, Settings  # noqa: PLC0415
@@ -57,9 +61,11 @@ def serve(  # noqa: PLR0913 - one parameter an option
         max_wait_s=max_wait_ms / 1000,
         max_queue=max_queue,
         timeout_s=request_timeout,
-        limits=Limits(max_body_bytes=round(max_body_mb * 1e6), max_pixels=max_request_pixels),
+        limits=Limits(max_body_bytes=round(max_body_mb * 1e6), max_pixels=max_request_pixels, max_frames=max_frames),
     )
-    service = Service(chosen, settings)
+    if clips is not None and not clips.is_dir():
+        raise FileNotFoundError(f"--clips {clips}: no such folder.")
+    service = Service(chosen, settings, clips=None if clips is None else ClipFolder(clips))
     try:
         server = Server(service, (host, port), access)
     except OSError as error:
@@ -69,7 +75,8 @@ def serve(  # noqa: PLR0913 - one parameter an option
     if json:
         print(json_text.dumps({"url": server.url, "pid": os.getpid(), **service.health()}), flush=True)
     else:
-        print(f"{chosen.name} answers at {server.url}/v1/point. Ctrl-C stops it.", flush=True)
+        where = f"{server.url}/v1/segment, and shows it at {server.url}/" if service.gives_masks else f"{server.url}/v1/point"
+        print(f"{chosen.name} answers at {where}. Ctrl-C stops it.", flush=True)
     if not server.run(stop, grace_s=grace):
         say(f"Stopped after {grace:g} s with requests still unanswered.")
 

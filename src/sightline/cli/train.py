@@ -103,6 +103,62 @@ def train_vlm(
         emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
 
 
+@train_app.command("sa2va", epilog=f"Configurations (--config-name):\n\n{_listed('sa2va')}")
+def train_sa2va(
+    overrides: Overrides = None,
+    *,
+    config_name: ConfigName = "config",
+    config_dir: ConfigDir = None,
+    multirun: Multirun = False,
+    show_config: ShowConfig = False,
+    json: Json = False,
+) -> None:
+    """Train Sa2VA on task sets of masks, with conversations beside them; held-out task sets are asked on the way.
+
+    Stopped runs go on with resume=last. docs/sa2va.md explains every setting.
+    """
+    composed = _composed(
+        "sa2va", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
+    )
+    if composed is None:
+        return
+    from sightline.train.folder import is_first_process  # noqa: PLC0415
+    from sightline.train.sa2va.run import train_sa2va as train  # noqa: PLC0415
+
+    quiet = json or not is_first_process()
+    trained = train(composed, quiet=quiet, report=lambda line: None if quiet else say(line))
+    if is_first_process():
+        emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+
+
+@train_app.command("reward", epilog=f"Configurations (--config-name):\n\n{_listed('reward')}")
+def train_reward(
+    overrides: Overrides = None,
+    *,
+    config_name: ConfigName = "config",
+    config_dir: ConfigDir = None,
+    multirun: Multirun = False,
+    show_config: ShowConfig = False,
+    json: Json = False,
+) -> None:
+    """Fine-tune a vision-language model by the scores of its own answers to task sets of points, boxes or given words.
+
+    Stopped runs go on with resume=last. docs/train-reward.md explains every setting.
+    """
+    composed = _composed(
+        "reward", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
+    )
+    if composed is None:
+        return
+    from sightline.train.folder import is_first_process  # noqa: PLC0415
+    from sightline.train.reward.run import train_reward as train  # noqa: PLC0415
+
+    quiet = json or not is_first_process()
+    trained = train(composed, quiet=quiet, report=lambda line: None if quiet else say(line))
+    if is_first_process():
+        emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+
+
 def _composed(
     family: str, given: list[str], *, config_name: str, config_dir: Path | None, multirun: bool, show_config: bool
 ) -> "Composed | None":

@@ -1,6 +1,7 @@
 """A prompt as a model is given it: words and media slots, in order. Prediction, exports and reports all render here."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sightline.dialects import Dialect, Size
 from sightline.dialects.times import time_words
@@ -19,16 +20,31 @@ def render_prompt(question_prompt: tuple[Part, ...], dialect: Dialect, pictures:
         InputError: a part names a picture that the question does not have.
     """
     segments: list[str | ImagePart] = []
-    apart = False
-    for part in question_prompt:
-        if isinstance(part, ImagePart):
-            _picture(pictures, part.image_index)
-            segments.append(part)
-        elif isinstance(part, VideoPart):
-            for index, words in zip(part.image_indices, time_words(part.times_s), strict=True):
-                _picture(pictures, index)
+    for segment in render_with_clips(question_prompt, dialect, pictures):
+        if isinstance(segment, VideoPart):
+            for index, words in zip(segment.image_indices, time_words(segment.times_s), strict=True):
                 _append(segments, f"<{words} seconds>", apart=False)
                 segments.append(ImagePart(image_index=index))
+        else:
+            segments.append(segment)
+    return tuple(segments)
+
+
+def render_with_clips(
+    question_prompt: tuple[Part, ...], dialect: Dialect, pictures: Sequence[Size]
+) -> tuple[str | ImagePart | VideoPart, ...]:
+    """As `render_prompt`, but a clip stays one slot, for models that are given it as a video.
+
+    Raises:
+        InputError: a part names a picture that the question does not have.
+    """
+    segments: list[str | ImagePart | VideoPart] = []
+    apart = False
+    for part in question_prompt:
+        if isinstance(part, ImagePart | VideoPart):
+            for index in part.image_indices if isinstance(part, VideoPart) else (part.image_index,):
+                _picture(pictures, index)
+            segments.append(part)
         else:
             is_form = isinstance(part, AnswerForm)
             _append(segments, _words(part, dialect, pictures), apart=apart or is_form)
@@ -57,7 +73,7 @@ def _words(part: TextPart | PointPart | BoxPart | AnswerForm, dialect: Dialect, 
             return part.words or dialect.instruction(part)
 
 
-def _append(segments: list[str | ImagePart], words: str, *, apart: bool) -> None:
+def _append(segments: list[Any], words: str, *, apart: bool) -> None:
     last = segments[-1] if segments else None
     if not isinstance(last, str):
         segments.append(words)

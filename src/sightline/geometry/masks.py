@@ -118,6 +118,20 @@ def union_masks(codes: Sequence[MaskRle]) -> MaskRle:
     return MaskRle(height=first.height, width=first.width, counts=merged.decode("ascii"))
 
 
+def common_area(a: MaskRle, b: MaskRle) -> int:
+    """The number of pixels that are set in both masks, which are of one size.
+
+    Raises:
+        InputError: a code is refused by `check_rle`, or the sizes differ.
+    """
+    check_rle(a)
+    check_rle(b)
+    if (a.height, a.width) != (b.height, b.width):
+        raise InputError(f"masks of {a.width}x{a.height} and {b.width}x{b.height} pixels: expected one size for both.")
+    listed: Any = [{"size": [rle.height, rle.width], "counts": rle.counts.encode("ascii")} for rle in (a, b)]
+    return int(coco.area(coco.merge(listed, intersect=True)))
+
+
 def dilate_mask(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
     """The mask grown by OpenCV's elliptic kernel of 2 * radius + 1 pixels a side; radius 0 is the mask itself."""
     assert radius >= 0, f"dilation radius {radius}"

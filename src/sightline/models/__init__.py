@@ -10,9 +10,9 @@ from sightline.errors import InputError, unknown_name
 from sightline.models.model import Model, NotApplicable
 from sightline.models.options import ModelOptions, split_name
 
-__all__ = ["ANSWERERS", "MODELS", "PREFIXES", "TRACKERS", "Model", "ModelOptions", "NotApplicable", "get_model"]
+__all__ = ["ANSWERERS", "CHOOSERS", "MODELS", "PREFIXES", "TRACKERS", "Model", "ModelOptions", "NotApplicable", "get_model"]
 
-RECORDED_PREFIX = "import"
+RECORDED_PREFIX, BOXES_PREFIX = "import", "boxes"
 DEFAULTS = ModelOptions()
 
 
@@ -92,6 +92,18 @@ def _frequent() -> Model:
     return PoolModel("frequent")
 
 
+def _largest_object() -> Model:
+    from sightline.models.object_baselines import ObjectModel, largest  # noqa: PLC0415
+
+    return ObjectModel("largest-object", largest)
+
+
+def _center_object() -> Model:
+    from sightline.models.object_baselines import ObjectModel, most_central  # noqa: PLC0415
+
+    return ObjectModel("center-object", most_central)
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "center": _center,
     "random": _random,
@@ -106,6 +118,8 @@ TRACKERS: dict[str, Callable[[], Model]] = {"copy-first-mask": _copy_first_mask,
 """Baselines that follow an object that is given."""
 ANSWERERS: dict[str, Callable[[], Model]] = {"chance": _chance, "frequent": _frequent}
 """Baselines of questions with letters, numbers and words."""
+CHOOSERS: dict[str, Callable[[], Model]] = {"largest-object": _largest_object, "center-object": _center_object}
+"""Baselines of referring masks that know the objects and not the words."""
 
 
 def _openai(rest: str, options: ModelOptions) -> Model:
@@ -117,9 +131,9 @@ def _openai(rest: str, options: ModelOptions) -> Model:
 
 
 def _hf(rest: str, options: ModelOptions) -> Model:
-    from sightline.models.huggingface import huggingface  # noqa: PLC0415
+    from sightline.models.architectures import ask_checkpoint  # noqa: PLC0415
 
-    return huggingface(rest, options)
+    return ask_checkpoint(rest, options)
 
 
 def _sam2(rest: str, options: ModelOptions) -> Model:
@@ -128,6 +142,16 @@ def _sam2(rest: str, options: ModelOptions) -> Model:
     from sightline.models.sam2.tracker import sam2_model  # noqa: PLC0415
 
     return sam2_model(rest, options)
+
+
+def _spatial_mllm(rest: str, options: ModelOptions) -> Model:
+    if missing := [package for package in ("torch", "transformers") if importlib.util.find_spec(package) is None]:
+        raise InputError(
+            f"spatial-mllm: models need {' and '.join(missing)}, not installed here. Run: pip install 'sightline[models]'."
+        )
+    from sightline.models.spatial_mllm.asked import spatial_mllm_model  # noqa: PLC0415
+
+    return spatial_mllm_model(rest, options)
 
 
 def _sa2va(rest: str, options: ModelOptions) -> Model:
@@ -164,6 +188,7 @@ PREFIXES: dict[str, Callable[[str, ModelOptions], Model]] = {
     "sam2": _sam2,
     "roborefer": _roborefer,
     "sa2va": _sa2va,
+    "spatial-mllm": _spatial_mllm,
     "frequent": _frequent_elsewhere,
     "blind": _blind,
 }
@@ -176,15 +201,15 @@ def get_model(spec: str, options: ModelOptions = DEFAULTS) -> Model:
     Raises:
         InputError: no such model; the message lists the choices and the nearest name.
     """
-    if spec in MODELS | TRACKERS | ANSWERERS:
-        return (MODELS | TRACKERS | ANSWERERS)[spec]()
+    if spec in (known := MODELS | TRACKERS | ANSWERERS | CHOOSERS):
+        return known[spec]()
     name, spec = split_name(spec)
     options = options if name is None else msgspec.structs.replace(options, name=name)
     prefix, colon, rest = spec.partition(":")
     if colon and prefix in PREFIXES:
         return _remembered(PREFIXES[prefix](rest, options), options)
-    choices = [*MODELS, *TRACKERS, *ANSWERERS, *(f"{prefix}:..." for prefix in PREFIXES)]
-    if colon and prefix == RECORDED_PREFIX:
+    choices = [*MODELS, *TRACKERS, *ANSWERERS, *CHOOSERS, *(f"{prefix}:..." for prefix in PREFIXES)]
+    if colon and prefix in (RECORDED_PREFIX, BOXES_PREFIX):
         raise InputError(
             f"model {spec!r}: recorded answers belong to a task set; only predict and eval take them. "
             f"Choices: {', '.join(choices)}."

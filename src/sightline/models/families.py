@@ -10,6 +10,7 @@ from sightline.errors import InputError
 FAMILIES: dict[str, str] = {
     "qwen2_vl": "qwen2",
     "qwen2_5_vl": "qwen25",
+    "spatial-mllm": "qwen25",
     "qwen3_vl": "qwen3",
     "qwen3_vl_moe": "qwen3",
     "qwen3_5": "qwen3",

@@ -75,7 +75,7 @@ class HuggingFace:
 
         The model's generation settings become those of the options. It is asked where it lies and in the numbers it has.
         """
-        held = HuggingFace(self.checkpoint, self.options)
+        held = type(self)(self.checkpoint, self.options)
         held._config, held._inputs, held._revision = self._config, self._inputs, revision
         held._placement = (model.device.type, str(model.dtype).removeprefix("torch."))
         model.generation_config = held._generation(model.generation_config)

@@ -37,11 +37,12 @@ class RgbFrames(Protocol):
 
 
 class QuestionFrames:
-    """The frames of the clip that a question shows; each is looked at whether it is what the task set was built from."""
+    """The frames of the clip that a question shows, or its one picture; each is looked at whether it is what the task set was built
+    from."""
 
     def __init__(self, question: Question, taskset: TaskSet) -> None:
-        assert question.clip is not None, f"{question.id}: a clip is asked about"
-        self._images = [question.images[index] for index in question.clip.image_indices]
+        indices = question.clip.image_indices if question.clip else (question.form.image_index,)
+        self._images = [question.images[index] for index in indices]
         self._taskset = taskset
         self.width, self.height = self._images[0].width, self._images[0].height
 

@@ -17,7 +17,7 @@ for package in ("transformers", "hydra"):
 from sightline.depth_codecs import encode_metric_f32, encode_mm_u16, get_codec  # noqa: E402
 from sightline.errors import InputError  # noqa: E402
 from sightline.models.options import ModelOptions  # noqa: E402
-from sightline.train.vlm.chat import Chat, open_chat  # noqa: E402
+from sightline.train.vlm.chat import open_chat  # noqa: E402
 from sightline.train.vlm.collate import Collator  # noqa: E402
 from sightline.train.vlm.depth import DepthForm, TakesDepth, check_rows, read_depth  # noqa: E402
 from sightline.train.vlm.mixture import Opening, open_mixture, parse_mixture, read_registry  # noqa: E402
@@ -62,7 +62,7 @@ def plain(saved) -> Tiny:
 def taking(saved, plain) -> Tiny:
     chat = open_chat(saved("llava"), ModelOptions())
     chat.labeller.processor = TakingLlava(chat.labeller.processor)
-    return Tiny(plain.model, Chat(chat.labeller, chat.dialect, chat.fingerprint))
+    return Tiny(plain.model, chat)
 
 
 def coloured(folder: Path, name: str, size: tuple[int, int] = (6, 4)) -> MediaRef:

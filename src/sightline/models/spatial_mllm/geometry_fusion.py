@@ -178,12 +178,21 @@ class GeometryFusion:
                 count += 1
             own = grids[done : done + count]
             _check(tokens, own)
-            joined = self.connector(torch.cat(list(visual[done : done + count])), tokens.to(visual[done].dtype))
+            joined = self._joined(torch.cat(list(visual[done : done + count])), tokens)
             fused += joined.split([len(each) for each in visual[done : done + count]])
             done += count
         if done != len(grids):
             raise InputError(f"geometry for {done} of {len(grids)} media; expected frames for all of them.")
         return tuple(fused)
+
+    def _joined(self, visual: Tensor, geometry: Tensor) -> Tensor:
+        """One sequence's visual tokens (n, H) with its geometry (T, rows, columns, D), as `spatial.geometry` says."""
+        if self.spatial.geometry == "none":
+            return visual
+        if self.spatial.geometry == "shuffled":
+            places = torch.randperm(geometry[..., 0].numel(), generator=torch.Generator().manual_seed(0))
+            geometry = geometry.flatten(0, 2)[places.to(geometry.device)].view_as(geometry)
+        return self.connector(visual, geometry.to(visual.dtype))
 
 
 def _check(tokens: Tensor, grids: list[tuple[int, ...]]) -> None:

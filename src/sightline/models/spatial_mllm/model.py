@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
+from sightline.models.spatial_mllm.encoding import encode_units, placed
 from sightline.models.spatial_mllm.geometry_fusion import GeometryFusion
 from sightline.models.spatial_mllm.positions import MediaTable, Positions, multimodal_positions
 from sightline.models.spatial_mllm.settings import SpatialSettings
@@ -37,6 +38,30 @@ class SpatialMllm(GeometryFusion, Qwen2_5_VLForConditionalGeneration):  # pyrigh
             tables.append(MediaTable(self.config.video_token_id, videos, given))
         merge, speed = vision.spatial_merge_size, float(vision.tokens_per_second)
         return multimodal_positions(input_ids, attention_mask, tables, merge=merge, tokens_per_second=speed)
+
+    def embed_pictures(
+        self,
+        input_ids: Tensor,
+        tensors: Mapping[str, Tensor],
+        *,
+        uses: Tensor,
+        **_: Any,  # noqa: ANN401 - tiles, which are none here
+    ) -> tuple[Tensor, Tensor]:
+        """What the language model receives (B, L, H), each unit of frames encoded once; and a scalar 0 that depends on the units
+        where none is used.
+
+        Args:
+            input_ids: (B, L).
+            tensors: those of `encoding`.
+            uses: (slots,), which medium stands in each slot.
+        """
+        by_kind, nothing = placed(encode_units(self, tensors), uses)
+        embedded = self.get_input_embeddings()(input_ids)
+        token_of = {"image": self.config.image_token_id, "video": self.config.video_token_id}
+        for kind, tokens in by_kind.items():
+            here = (input_ids == token_of[kind])[..., None].expand_as(embedded)
+            embedded = embedded.masked_scatter(here, tokens.to(embedded.dtype))
+        return embedded, nothing
 
 
 class SpatialQwen3(GeometryFusion, Qwen3VLForConditionalGeneration):  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -10,16 +10,17 @@ channel) and sends them through a second norm and perceptron. Its weights would 
 no `connector_config`, and its connector other tensors.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
-from sightline.errors import InputError
+from sightline.errors import InputError, unknown_name
 from sightline.models.vggt.config import VggtConfig, config_of_values, values_of_config
 from sightline.types import Record
 
 MODEL_TYPE = "spatial-mllm"
 Fusion = Literal["mlp_add", "mlp_cat", "cross_attn"]
+Geometry = Literal["given", "none", "shuffled"]
 VERSION = "1.1"
 TOKENS_PER_SECOND = 2
 VERSIONS = (
@@ -29,11 +30,39 @@ VERSIONS = (
 
 
 class SpatialSettings(Record):
-    """`layer`: the aggregator layer that is fused, negative from the end."""
+    """`layer`: the aggregator layer that is fused, negative from the end.
+
+    `geometry` is for ablations: "none" leaves the visual tokens as they are, "shuffled" gives each place the features of another,
+    always the same for as many patches; published models have "given".
+    """
 
     vggt: VggtConfig = VggtConfig()
     fusion: Fusion = "mlp_add"
     layer: int = -1
+    geometry: Geometry = "given"
+
+    @classmethod
+    def of(cls, vggt: VggtConfig, fusion: str) -> "SpatialSettings":
+        """With a fusion by its name.
+
+        Raises:
+            InputError: no such fusion.
+        """
+        if fusion not in get_args(Fusion):
+            raise unknown_name("fusion", fusion, get_args(Fusion))
+        return msgspec.convert({"vggt": msgspec.to_builtins(vggt), "fusion": fusion}, cls)
+
+    def with_geometry(self, geometry: str | None) -> "SpatialSettings":
+        """With another `geometry`; None leaves it.
+
+        Raises:
+            InputError: no such one.
+        """
+        if geometry is None:
+            return self
+        if geometry not in get_args(Geometry):
+            raise unknown_name("geometry", geometry, get_args(Geometry))
+        return msgspec.convert(msgspec.to_builtins(self) | {"geometry": geometry}, SpatialSettings)
 
     @property
     def layer_index(self) -> int:
@@ -51,11 +80,12 @@ class SpatialSettings(Record):
 
 
 class _Connector(msgspec.Struct):
-    """`connector_config` as published; `version` is ours."""
+    """`connector_config` as published; `version` and `geometry` are ours."""
 
     connector_type: Fusion = "mlp_add"
     spatial_embeds_layer_idx: int = -1
     version: str = VERSION
+    geometry: Geometry = "given"
 
 
 def settings_of_config(values: dict[str, Any], *, where: str) -> SpatialSettings:
@@ -77,14 +107,17 @@ def settings_of_config(values: dict[str, Any], *, where: str) -> SpatialSettings
     if connector.version != VERSION:
         raise InputError(f"{where}: a connector of version {connector.version}. {VERSIONS}. Get a v1.1 checkpoint.")
     vggt = config_of_values(values.get("spatial_config") or {}, where=where)
-    return SpatialSettings(vggt=vggt, fusion=connector.connector_type, layer=connector.spatial_embeds_layer_idx)
+    return SpatialSettings(
+        vggt=vggt, fusion=connector.connector_type, layer=connector.spatial_embeds_layer_idx, geometry=connector.geometry
+    )
 
 
 def values_of_settings(settings: SpatialSettings) -> dict[str, Any]:
     """What `settings_of_config` reads, for a config.json."""
-    connector = _Connector(connector_type=settings.fusion, spatial_embeds_layer_idx=settings.layer)
+    connector = {"connector_type": settings.fusion, "spatial_embeds_layer_idx": settings.layer, "version": VERSION}
+    ablation = {} if settings.geometry == "given" else {"geometry": settings.geometry}
     return {
         "model_type": MODEL_TYPE,
-        "connector_config": msgspec.to_builtins(connector),
+        "connector_config": connector | ablation,
         "spatial_config": {"model_type": "vggt_spatial_encoder", **values_of_config(settings.vggt)},
     }

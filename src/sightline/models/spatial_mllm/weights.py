@@ -122,14 +122,30 @@ def write_spatial_mllm(model: SpatialMllm, folder: Path, *, shard_bytes: int = S
     Raises:
         InputError: `folder` exists already.
     """
+    with whole_folder(folder) as partial:
+        write_parts(model, partial, shard_bytes=shard_bytes)
+
+
+def write_parts(model: SpatialMllm, folder: Path, *, shard_bytes: int = SHARD_BYTES) -> None:
+    """The files of `write_spatial_mllm` into a folder that is there."""
     from huggingface_hub import save_torch_state_dict  # noqa: PLC0415
 
     tensors = {to_published(name): tensor.detach() for name, tensor in model.state_dict().items()}
     if model.config.tie_word_embeddings:
         del tensors[LM_HEAD]
-    with whole_folder(folder) as partial:
-        save_torch_state_dict(tensors, partial, max_shard_size=shard_bytes, metadata={"format": "pt"})
-        write_json(partial / CONFIG, config_values(model))
+    save_torch_state_dict(tensors, folder, max_shard_size=shard_bytes, metadata={"format": "pt"})
+    write_json(folder / CONFIG, config_values(model))
+
+
+def config_of(folder: Path) -> Qwen2_5_VLConfig:
+    """The configuration of the language model in a checkpoint's folder.
+
+    Raises:
+        FileNotFoundError: no such folder or file.
+        InputError: no configuration of a Qwen2.5-VL.
+    """
+    path = folder / CONFIG
+    return _config(read_json(path, dict[str, Any]), path)
 
 
 def config_values(model: SpatialMllm) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jaxtyping import Int32, Int64
 from sightline.errors import InputError
 from sightline.files import write_whole
 from sightline.train.vlm.lengths import Counts
+from sightline.train.vlm.prefix import beginnings
 from sightline.train.vlm.samples import Grouped, Source
 from sightline.types import LedgerEntry
 
@@ -22,7 +23,8 @@ POLICIES: tuple[Policy, ...] = ("stop", "drop")
 @dataclass(frozen=True)
 class Table:
     """What a plan knows of a source: the tokens of each sample, 0 where it cannot be read (`reason` says why), and their ids;
-    `groups` are numbers, the same for samples that show the same pictures, None where each is by itself."""
+    `groups` are numbers, the same for samples that show the same pictures, None where each is by itself. `repeated`: the tokens of
+    a sample behind another of its group, None where it has all of them there too."""
 
     name: str
     tokens: Int32[np.ndarray, " n"]
@@ -30,10 +32,23 @@ class Table:
     id_of: Callable[[int], str]
     reason: Callable[[int], str] = str
     groups: Int64[np.ndarray, " n"] | None = None
+    repeated: Int32[np.ndarray, " n"] | None = None
 
     @classmethod
-    def of(cls, source: Source, counts: Counts, *, grouped: bool = False) -> "Table":
-        """The table of a counted source; `grouped`: with the groups of a source that has any."""
+    def of(cls, source: Source, counts: Counts, *, grouped: bool = False, shared: bool = False) -> "Table":
+        """The table of a counted source; `grouped`: with the groups of a source that has any; `shared`: with its beginnings."""
+        if shared:
+            repeated = np.where(counts.media > 0, counts.tokens - counts.media, counts.tokens).astype(np.int32)
+            groups = beginnings(source)
+            return cls(
+                source.name,
+                counts.tokens,
+                counts.fingerprint,
+                lambda position: _id_of(source, position),
+                counts.bad.__getitem__,
+                groups,
+                repeated,
+            )
         return cls(
             source.name,
             counts.tokens,

@@ -5,8 +5,7 @@ from typing import Any
 
 import torch
 
-from sightline.models.checkpoint import open_checkpoint
-from sightline.models.huggingface import refuse_missing
+from sightline.models.architectures import open_for_training
 from sightline.train.vlm.pack import Isolation, choose_isolation, isolate
 from sightline.train.vlm.parts import checkpoint_gradients, four_bits, set_parts
 from sightline.train.vlm.settings import VlmSettings
@@ -20,27 +19,14 @@ def load_model(folder: Path, settings: VlmSettings) -> Any:  # noqa: ANN401 - an
     Raises:
         InputError: weights are missing, or the parts cannot be set so.
     """
-    from transformers import AutoModelForImageTextToText  # noqa: PLC0415 - slow to import
-    from transformers.utils import logging  # noqa: PLC0415
-
-    logging.disable_progress_bar()
-    checkpoint = open_checkpoint(folder)
-    asked: dict[str, Any] = {"quantization_config": four_bits()} if settings.model.four_bits else {}
-    loaded: Any = AutoModelForImageTextToText.from_pretrained(
-        folder,
+    checkpoint = open_for_training(folder, settings.model.options, settings.view)
+    model = checkpoint.load(
         dtype=torch.bfloat16 if settings.trainer.precision == "bf16-true" else torch.float32,
-        local_files_only=True,
-        use_safetensors=checkpoint.safetensors,
-        weights_only=True,
-        trust_remote_code=settings.model.trust_remote_code,
-        output_loading_info=True,
-        **asked,
+        quantization=four_bits() if settings.model.four_bits else None,
     )
-    model, report = loaded
-    refuse_missing(checkpoint, report["missing_keys"])
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        set_parts(model, settings.model.parts.named(), lora=settings.model.lora)
+        set_parts(model, settings.model.parts.named(), lora=settings.model.lora, unused=checkpoint.unused)
     if settings.model.checkpointing:
         checkpoint_gradients(model)
     isolate(model, chosen_isolation(settings))
@@ -55,4 +41,5 @@ def chosen_isolation(settings: VlmSettings) -> Isolation:
     if data.attention != "auto":
         return data.attention
     on_gpu = settings.trainer.accelerator != "cpu" and torch.cuda.is_available()
-    return choose_isolation(torch.device("cuda" if on_gpu else "cpu"))
+    best = choose_isolation(torch.device("cuda" if on_gpu else "cpu"))
+    return "flex" if best == "flash" and data.pack_by == "prefix" else best  # flash-attn cannot share a beginning

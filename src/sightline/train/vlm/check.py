@@ -7,11 +7,10 @@ weights are needed.
 from dataclasses import dataclass
 from itertools import groupby
 
-from transformers import AutoConfig
-
 from sightline.errors import InputError
 from sightline.train.trainable import Processes
-from sightline.train.vlm.collate import Batch, Collator
+from sightline.train.vlm.collate import Batch, Collator, beginning_of
+from sightline.train.vlm.kept_features import features_of
 from sightline.train.vlm.labels import IGNORED
 from sightline.train.vlm.loading import Batches, load_batches
 from sightline.train.vlm.prepare import Prepared
@@ -35,8 +34,10 @@ def check_batch(settings: VlmSettings, prepared: Prepared) -> CheckedBatch:
         InputError: a sample's media slots and media differ, it cannot be read or has another length than was counted, it has
             nothing to learn from, or its words are not what was labelled; the message names it.
     """
-    config = AutoConfig.from_pretrained(settings.model.path, local_files_only=True)
-    collator = Collator(prepared.chat, config, shared=settings.data.shared_images)
+    features = features_of(settings, prepared.chat)
+    data = settings.data
+    sharing = {"shared": data.shared_images, "shared_prefix": data.pack_by == "prefix"}
+    collator = Collator(prepared.chat, prepared.chat.checkpoint.config, features=features, **sharing)
     processes = Processes(0, settings.trainer.devices * settings.trainer.num_nodes)
     batches = Batches(prepared.training, collator, processes, accumulate=settings.trainer.accumulate, per=settings.loss_per)
     loaded = next(load_batches(batches, range(1)))
@@ -62,7 +63,7 @@ def _texts(batch: Batch) -> list[list[list[int]]]:
 
     both = torch.stack([batch.input_ids, batch.targets])
     return [
-        both[:, row, batch.sequences[row] == number].tolist()
+        both[:, row, (batch.sequences[row] == number) | beginning_of(batch, row, number)].tolist()
         for row in range(batch.input_ids.shape[0])
         for number in range(int(batch.sequences[row].max()) + 1)
     ]
@@ -90,10 +91,20 @@ def _decoded(batch: Batch, index: int, prepared: Prepared, tokens: list[list[int
         id=batch.ids[index],
         source=batch.sources[index],
         num_pictures=batch.num_pictures[index],
+        num_depths=_num_depths(batch, index),
         num_tokens=batch.num_tokens[index],
         num_supervised=batch.num_supervised[index],
         stretches=_stretches(ids, supervised, prepared),
     )
+
+
+def _num_depths(batch: Batch, index: int) -> int:
+    """How many pictures of a sample come with depth."""
+    if not batch.pictures.depth_tiles:
+        return 0
+    start = sum(batch.num_pictures[:index])
+    uses = batch.pictures.uses[start : start + batch.num_pictures[index]].tolist()
+    return sum(batch.pictures.depth_tiles[use] > 0 for use in uses)
 
 
 def _slot(prepared: Prepared) -> tuple[str, int]:
@@ -104,12 +115,10 @@ def _slot(prepared: Prepared) -> tuple[str, int]:
 
 def _stretches(ids: list[int], supervised: list[bool], prepared: Prepared) -> tuple[Stretch, ...]:
     tokenizer = prepared.chat.labeller.processor.tokenizer
-    slot, slot_id = _slot(prepared)
+    slots = {tokenizer.convert_tokens_to_ids(word): word for word in prepared.chat.checkpoint.media_tokens}
     found = []
-    for (is_supervised, is_slot), each in groupby(
-        zip(ids, supervised, strict=True), key=lambda pair: (pair[1], pair[0] == slot_id)
-    ):
+    for (is_supervised, slot), each in groupby(zip(ids, supervised, strict=True), key=lambda pair: (pair[1], slots.get(pair[0]))):
         run = [token for token, _ in each]
-        text = f"{slot} x {len(run)}" if is_slot else tokenizer.decode(run, skip_special_tokens=False)
+        text = tokenizer.decode(run, skip_special_tokens=False) if slot is None else f"{slot} x {len(run)}"
         found.append(Stretch(text, is_supervised))
     return tuple(found)

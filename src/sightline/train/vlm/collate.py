@@ -17,9 +17,11 @@ from sightline import media, video
 from sightline.errors import InputError
 from sightline.train.vlm.chat import Chat
 from sightline.train.vlm.depth import DEPTH, TakesDepth, blank, check_rows, depth_taker, read_depth
-from sightline.train.vlm.frames import Picture
+from sightline.train.vlm.films import Features, TakesFilms, Units
+from sightline.train.vlm.frames import Film, Picture
 from sightline.train.vlm.labels import IGNORED, Labelled
 from sightline.train.vlm.pack import PADDING, Bounds, positions_of
+from sightline.train.vlm.prefix import arrange
 from sightline.train.vlm.samples import MediaRef, Sample, Turn
 
 TEXT_TENSORS = frozenset({"input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids", "labels"})
@@ -84,17 +86,75 @@ class _Read:
     pictures: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class _Laid:
+    """A sample in its row, without its first `skipped` tokens, which stand before it already."""
+
+    read: _Read
+    skipped: int = 0
+
+    @property
+    def size(self) -> int:
+        return self.read.labelled.ids.size - self.skipped
+
+
+def beginning_of(batch: Batch, row: int, number: int) -> Tensor:
+    """(L,): which tokens of a row sample `number` shares with samples before it, as its own beginning."""
+    shared = torch.zeros(batch.sequences.shape[1], dtype=torch.bool)
+    first = row * shared.numel()
+    own = (batch.sequences[row] == number).nonzero()[:1, 0].tolist()
+    for start, end, *_, last in batch.bounds.shared:
+        if own and end <= first + own[0] < last:
+            shared[start - first : end - first] = True
+    return shared
+
+
+class _Bounds:
+    """The bounds of rows that are being laid, stretch by stretch."""
+
+    def __init__(self) -> None:
+        self._ends = [0]
+        self._shared: list[list[int]] = []
+
+    def add(self, end: int, *, beginning: int = 0) -> None:
+        """The next sample, up to `end`; with a `beginning` of so many tokens, that of the stretch before it."""
+        if not beginning:
+            self._ends.append(end)
+            return
+        start, before = self._ends[-2:]
+        if not self._shared or self._shared[-1][0] != start:
+            self._shared.append([start, start + beginning, before])
+        self._shared[-1].append(end)
+        self._ends[-1] = end
+
+    def found(self) -> Bounds:
+        longest = int(np.diff(self._ends).max())
+        return Bounds(torch.tensor(self._ends, dtype=torch.int32), longest, tuple(map(tuple, self._shared)))
+
+
 class Collator:
     """Rows of samples to batches, by the processor of `chat` and the positions of the family of `config` (the model's).
 
-    `shared`: make each distinct picture ready once; else once for each slot.
+    `shared`: make each distinct picture ready once; else once for each slot. `features`: kept features of a family that takes
+    films, in place of its pixels. `shared_prefix`: samples of a row with the same beginning have it once (`prefix`).
     """
 
-    def __init__(self, chat: Chat, config: Any, *, shared: bool = True) -> None:  # noqa: ANN401 - transformers'
+    def __init__(
+        self,
+        chat: Chat,
+        config: Any,  # noqa: ANN401 - transformers'
+        *,
+        shared: bool = True,
+        features: Features | None = None,
+        shared_prefix: bool = False,
+    ) -> None:
         self.chat = chat
         self.shared = shared
-        self._positions = positions_of(config)
-        tokenizer = chat.labeller.processor.tokenizer
+        self.shared_prefix = shared_prefix
+        self.features = features
+        processor = chat.labeller.processor
+        self._positions = processor.places if isinstance(processor, TakesFilms) else positions_of(config)
+        tokenizer = processor.tokenizer
         self._padding = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     def __call__(self, rows: Sequence[Sequence[Sample]], *, planned: Sequence[Sequence[int]] | None = None) -> Batch:
@@ -107,7 +167,7 @@ class Collator:
             InputError: a picture that cannot be read, or one that has another number of tokens than its slot has room for; a
                 sample that has another length than was planned.
         """
-        ready = _Pictures(self.chat.labeller.processor, shared=self.shared)
+        ready = self._ready()
         read = [[self._read(sample, ready) for sample in row] for row in rows]
         if planned is not None:
             _check_lengths(read, planned)
@@ -117,13 +177,19 @@ class Collator:
         """A row of one padding token with nothing to learn, and a black picture: the whole model is used, for a loss of 0."""
         sample = Sample("", "", (Turn("user", ("",)), Turn("assistant", ("",))))
         nothing = Labelled(np.array([self._padding]), np.array([IGNORED]), np.zeros((0, 2), np.int64))
-        return self._batch([[_Read(sample, nothing, ())]], _Pictures(self.chat.labeller.processor, shared=self.shared))
+        return self._batch([[_Read(sample, nothing, ())]], self._ready())
 
-    def _read(self, sample: Sample, ready: "_Pictures") -> _Read:
+    def _ready(self) -> "_Pictures | Units":
+        processor = self.chat.labeller.processor
+        if isinstance(processor, TakesFilms):
+            return Units(processor, shared=self.shared, features=self.features)
+        return _Pictures(processor, shared=self.shared)
+
+    def _read(self, sample: Sample, ready: "_Pictures | Units") -> _Read:
         layout = self.chat.layout(sample)
         labelled = self.chat.label(sample)
         try:
-            numbers = tuple(ready.number(picture) for picture in layout.pictures)
+            numbers = ready.numbers(layout.pictures)
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{sample.source}, sample {sample.id!r}: {error}") from error
         except InputError as error:
@@ -142,28 +208,32 @@ class Collator:
                 )
         return _Read(sample, labelled, numbers)
 
-    def _batch(self, rows: list[list[_Read]], ready: "_Pictures") -> Batch:
-        flat = [read for row in rows for read in row]
-        length = max(sum(read.labelled.ids.size for read in row) for row in rows)
+    def _batch(self, rows: list[list[_Read]], ready: "_Pictures | Units") -> Batch:
+        arranged = [self._arranged(row) for row in rows]
+        flat = [laid for row in arranged for laid in row]
+        length = max(sum(laid.size for laid in row) for row in arranged)
         grids = ready.grids()
         ids = torch.full((len(rows), length), self._padding)
         targets = torch.full((len(rows), length), IGNORED)
         sequences = torch.full((len(rows), length), PADDING)
         places: list[Tensor] = []
-        ends = [0]
-        for index, row in enumerate(rows):
+        bounds = _Bounds()
+        for index, row in enumerate(arranged):
             start = 0
             numbered = []
-            for number, read in enumerate(row):
-                end = start + read.labelled.ids.size
-                ids[index, start:end] = torch.from_numpy(read.labelled.ids)
-                targets[index, start : end - 1] = torch.from_numpy(read.labelled.labels[1:])
+            for number, laid in enumerate(row):
+                read, end = laid.read, start + laid.size
+                whole = torch.from_numpy(read.labelled.ids)
+                ids[index, start:end] = whole[laid.skipped :]
+                targets[index, start : end - 1] = torch.from_numpy(read.labelled.labels[laid.skipped + 1 :])
                 sequences[index, start:end] = number
-                numbered.append(self._numbered(ids[index, start:end], grids[list(read.pictures)] if grids is not None else None))
-                ends.append(index * length + end)
+                numbered.append(
+                    self._numbered(whole, grids[list(read.pictures)] if grids is not None else None)[..., laid.skipped :]
+                )
+                bounds.add(index * length + end, beginning=laid.skipped)
                 start = end
             if start < length:
-                ends.append((index + 1) * length)
+                bounds.add((index + 1) * length)
                 numbered.append(torch.arange(length - start).expand(*numbered[0].shape[:-1], -1))
             places.append(torch.cat(numbered, dim=-1))
         return Batch(
@@ -171,14 +241,20 @@ class Collator:
             targets=targets,
             position_ids=torch.stack(places, dim=-2),
             sequences=sequences,
-            bounds=Bounds(torch.tensor(ends, dtype=torch.int32), int(np.diff(ends).max())),
-            pictures=ready.stacked([number for read in flat for number in read.pictures]),
-            ids=tuple(read.sample.id for read in flat),
-            sources=tuple(read.sample.source for read in flat),
-            num_tokens=tuple(read.labelled.ids.size for read in flat),
-            num_supervised=tuple(int((read.labelled.labels[1:] != IGNORED).sum()) for read in flat),
-            num_pictures=tuple(len(read.pictures) for read in flat),
+            bounds=bounds.found(),
+            pictures=ready.stacked([number for laid in flat if not laid.skipped for number in laid.read.pictures]),
+            ids=tuple(laid.read.sample.id for laid in flat),
+            sources=tuple(laid.read.sample.source for laid in flat),
+            num_tokens=tuple(laid.size for laid in flat),
+            num_supervised=tuple(int((laid.read.labelled.labels[1:] != IGNORED).sum()) for laid in flat),
+            num_pictures=tuple(len(laid.read.pictures) for laid in flat),
         )
+
+    def _arranged(self, row: list[_Read]) -> list["_Laid"]:
+        if not self.shared_prefix:
+            return [_Laid(read) for read in row]
+        pieces = arrange([(read.labelled, read.pictures) for read in row])
+        return [_Laid(row[piece.sample], piece.skipped) for piece in pieces]
 
     def _numbered(self, ids: Tensor, grids: Tensor | None) -> Tensor:
         """Positions (n,), or (4, n) in a family of grids."""
@@ -197,6 +273,10 @@ class _Pictures:
         self._by_place: dict[object, int] = {}
         self._by_digest: dict[object, int] = {}
         self._depths: list[Tensor | None] = []
+
+    def numbers(self, pictures: Sequence[Picture | Film]) -> tuple[int, ...]:
+        """`number` of each."""
+        return tuple(self.number(picture) for picture in pictures if isinstance(picture, Picture))
 
     def number(self, picture: Picture) -> int:
         """Which of the pictures of the batch it is. Raises FileNotFoundError or InputError where it cannot be read."""

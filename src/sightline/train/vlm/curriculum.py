@@ -86,7 +86,8 @@ def plan_training(
         InputError: a stage names no source of these; a filter leaves nothing; samples are too long or unreadable, with the policy
             "stop"; or as `make_plan`.
     """
-    tables = [Table.of(source, count, grouped=batching.pack_by == "group") for source, count in zip(sources, counts, strict=True)]
+    by = {"grouped": batching.pack_by == "group", "shared": batching.pack_by == "prefix"}
+    tables = [Table.of(source, count, **by) for source, count in zip(sources, counts, strict=True)]
     numbers = {table.name: number for number, table in enumerate(tables)}
     chosen = [(number, mixed) for number, stage in enumerate(stages) for mixed in stage.mixture]
     for number, mixed in chosen:

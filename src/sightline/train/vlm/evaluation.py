@@ -19,7 +19,7 @@ from sightline.evaluate.run import read_scores
 from sightline.evaluate.score import answered, score_run
 from sightline.evaluate.summary import HEADLINE, summarise
 from sightline.export.rendered import render
-from sightline.models.huggingface import HuggingFace, huggingface
+from sightline.models.architectures import HeldModel, open_for_training
 from sightline.taskset.store import TaskSet
 from sightline.train.vlm.lora import merged
 from sightline.train.vlm.pack import Isolation, isolate
@@ -43,7 +43,8 @@ class Held:
         self.metric = settings.evaluation.metric
         self.run = run
         own = {"batch_size": self.settings.batch_size, "max_new_tokens": self.settings.max_new_tokens}
-        self.model = huggingface(settings.model.path, msgspec.structs.replace(settings.model.options, name="trained", **own))
+        checkpoint = open_for_training(Path(settings.model.path), settings.model.options, settings.view)
+        self.model = checkpoint.asked(msgspec.structs.replace(settings.model.options, name="trained", **own))
         self.tasksets = held_tasksets(self.settings.tasksets)
         for taskset in self.tasksets.values():
             self.model.check(taskset)
@@ -68,7 +69,7 @@ class Held:
         single = {f"{name}/{metric}": value for name, values in found.items() for metric, value in values.items()}
         return means | (single if len(found) > 1 else {})
 
-    def _score(self, live: HuggingFace, taskset: TaskSet, folder: Path) -> dict[str, float]:
+    def _score(self, live: HeldModel, taskset: TaskSet, folder: Path) -> dict[str, float]:
         limit = self.settings.num_examples or None
         predict(taskset, live, folder, limit=limit)
         score_run(folder, taskset=taskset.path, partial=limit is not None)

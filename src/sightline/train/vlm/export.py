@@ -1,15 +1,15 @@
-"""The weights of a run as a plain checkpoint folder of transformers, which everything that loads such folders loads.
+"""The weights of a run as a checkpoint folder of the kind that it began from, which everything that loads such folders loads.
 
     FOLDER/config.json, generation_config.json, model.safetensors        as `save_pretrained` writes them, LoRA in the weights
     FOLDER/processor_config.json, tokenizer.json, chat_template.jinja    with the pixel limits of training
 
-The pixel limits stand in the processor, so that prediction takes them without being told.
+The pixel limits stand in the processor, so that prediction takes them without being told. An architecture of ours has its own
+layout (`models.architectures`).
 """
 
 from pathlib import Path
 from typing import Any
 
-from sightline.files import whole_folder
 from sightline.train.vlm.chat import Chat
 from sightline.train.vlm.lora import merged
 
@@ -22,6 +22,4 @@ def export_weights(model: Any, chat: Chat, folder: Path) -> None:  # noqa: ANN40
         OSError: the disk is full, for example.
     """
     plain = merged(model) if any("lora_" in name for name, _ in model.named_parameters()) else model
-    with whole_folder(folder) as partial:
-        plain.save_pretrained(partial)
-        chat.labeller.processor.save_pretrained(partial)
+    chat.checkpoint.write(plain, folder)

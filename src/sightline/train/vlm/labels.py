@@ -19,7 +19,8 @@ from jaxtyping import Bool, Int64
 
 from sightline.errors import InputError
 from sightline.train.vlm.depth import depth_taker
-from sightline.train.vlm.frames import Layout, Picture
+from sightline.train.vlm.films import TakesFilms
+from sightline.train.vlm.frames import Film, Layout, Picture
 from sightline.train.vlm.media_tokens import MediaRule
 from sightline.train.vlm.samples import Slot, Turn
 
@@ -69,7 +70,8 @@ class Labeller:
         self._ends = ends
         self._where = where
         self._slot = processor.image_token
-        self._slot_id = processor.tokenizer.convert_tokens_to_ids(self._slot)
+        self._slots = (self._slot, processor.video_token) if isinstance(processor, TakesFilms) else (self._slot,)
+        self._slot_ids = processor.tokenizer.convert_tokens_to_ids(list(self._slots))
 
     def label(self, layout: Layout) -> Labelled:
         """The whole conversation, pictures expanded.
@@ -99,7 +101,9 @@ class Labeller:
         num_media = sum(self._media(picture).size for picture in layout.pictures)
         return plain.ids.size - plain.slots.size + num_media, int(plain.supervised.sum()), num_media
 
-    def _media(self, picture: Picture) -> Int64[np.ndarray, " n"]:
+    def _media(self, picture: Picture | Film) -> Int64[np.ndarray, " n"]:
+        if isinstance(picture, Film):
+            return self.processor.film_tokens(*picture.size, len(picture.frames))
         tokens = self.rule.tokens(*picture.size)
         if picture.depth is None:
             return tokens
@@ -119,7 +123,7 @@ class Labeller:
         if not stopped:
             ids = np.append(ids, self.processor.tokenizer.eos_token_id)
             supervised = np.append(supervised, True)
-        slots = np.flatnonzero(ids == self._slot_id)
+        slots = np.flatnonzero(np.isin(ids, self._slot_ids))
         if slots.size != len(layout.pictures):
             raise InputError(
                 f"{self._where}: its chat template gave {slots.size} media slots ({self._slot}) to {len(layout.pictures)} "
@@ -158,12 +162,12 @@ class Labeller:
 
     def _message(self, turn: Turn) -> dict[str, Any]:
         for part in turn.parts:
-            if isinstance(part, str) and self._slot in part:
+            if isinstance(part, str) and any(slot in part for slot in self._slots):
                 raise InputError(
                     f"words of the {turn.role} hold {self._slot!r}, the media token of {self._where}: they would be taken for a "
                     "picture. Change the wording."
                 )
-        content = [{"type": "image"} if isinstance(part, Slot) else {"type": "text", "text": part} for part in turn.parts]
+        content = [{"type": part.kind} if isinstance(part, Slot) else {"type": "text", "text": part} for part in turn.parts]
         return {"role": turn.role, "content": content}
 
     def _template(self, messages: list[dict[str, Any]], *, ask: bool = False) -> str:

@@ -22,7 +22,7 @@ from sightline.errors import InputError
 from sightline.train.vlm.collate import Batch
 from sightline.train.vlm.labels import IGNORED
 from sightline.train.vlm.pack import Isolation, attention_arguments
-from sightline.train.vlm.shared_images import SHARING, encode_pictures
+from sightline.train.vlm.shared_images import SHARING, EmbedsPictures, encode_pictures
 
 Per = Literal["token", "sample"]
 
@@ -49,7 +49,13 @@ def hidden_states(model: Any, batch: Batch, isolation: Isolation) -> tuple[Tenso
     """
     attention = attention_arguments(batch.sequences, batch.bounds, isolation)
     text: dict[str, Any] = {"input_ids": batch.input_ids, "use_cache": False, **attention}
-    if model.config.model_type in SHARING:
+    if isinstance(model, EmbedsPictures):
+        shown = batch.pictures
+        embedded, nothing = model.embed_pictures(
+            batch.input_ids, shown.tensors, uses=shown.uses, tiles=shown.tiles, depth_tiles=shown.depth_tiles
+        )
+        text |= {"input_ids": None, "inputs_embeds": embedded, "position_ids": batch.position_ids}
+    elif model.config.model_type in SHARING:
         features, nothing = encode_pictures(model, batch.pictures)
         text |= {"mm_encoder_outputs": {"image": features}, "position_ids": batch.position_ids}
     else:

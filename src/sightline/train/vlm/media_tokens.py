@@ -7,14 +7,15 @@ Closed forms, proven equal to the processors by the tests:
                                      and one more for the whole picture where there are several
     LLaVA 1.5                        the same number for every picture
 
-Any other processor is asked: it is given a black picture of each size that occurs, once (`closed_form` is False).
+A processor of ours that says it itself (`CountsTokens`) is believed; any other is asked: it is given a black picture of each size
+that occurs, once (`closed_form` is False).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -34,8 +35,19 @@ class MediaRule:
     closed_form: bool
 
 
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A processor that knows the tokens of a picture without its pixels."""
+
+    def picture_tokens(self, width: int, height: int) -> Int64[np.ndarray, " n"]:
+        """Those that take the place of the slot of a picture of this size."""
+        ...
+
+
 def media_rule(processor: Any) -> MediaRule:  # noqa: ANN401 - any processor of transformers
     """The rule of a processor whose pixel limits are set."""
+    if isinstance(processor, CountsTokens):
+        return MediaRule(processor.picture_tokens, closed_form=True)
     kind, images = type(processor).__name__, processor.image_processor
     if type(images).__name__.startswith(SMART_RESIZE):
         return MediaRule(_repeated(processor, _smart_resized(images)), closed_form=True)

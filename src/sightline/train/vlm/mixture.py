@@ -24,12 +24,14 @@ __all__ = ["Opening", "Registered", "Term", "open_mixture", "open_path", "parse_
 
 @dataclass(frozen=True)
 class Opening:
-    """How sources are opened. `report` is told of what is noteworthy in a file; `depth_codec` is that of files of conversations."""
+    """How sources are opened. `report` is told of what is noteworthy in a file; `depth_codec` is that of files of conversations;
+    `whole_clips` is for models that are given a clip as a video."""
 
     dialect: Dialect
     with_depth: bool = False
     depth_codec: str = "u8x3_minmax"
     report: Callable[[str], None] = lambda _: None
+    whole_clips: bool = False
 
 
 def open_mixture(terms: Sequence[Term], registry: Mapping[str, Registered], opening: Opening) -> tuple[Source, ...]:
@@ -60,7 +62,8 @@ def open_path(path: Path, opening: Opening, *, name: str | None = None, media_ro
     if path.is_dir():
         if media_root is not None:
             raise InputError(f"{path}: a task set knows where its media lie (roots.json); leave media_root out.")
-        return TaskSetSource(TaskSet(path), opening.dialect, name=name, with_depth=opening.with_depth)
+        shown = {"with_depth": opening.with_depth, "whole_clips": opening.whole_clips}
+        return TaskSetSource(TaskSet(path), opening.dialect, name=name, **shown)
     codec = opening.depth_codec if opening.with_depth else None
     return JsonSource(path, media_root=media_root, name=name, depth_codec=codec, report=opening.report)
 

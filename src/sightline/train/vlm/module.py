@@ -13,15 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from sightline.errors import InputError
-from sightline.train.sharding import is_divided
+from sightline.train.sharding import is_divided, is_shared
 from sightline.train.trainable import BatchNote, Processes
 from sightline.train.vlm.building import chosen_isolation, load_model
 from sightline.train.vlm.collate import Batch, Collator
 from sightline.train.vlm.evaluation import Held
+from sightline.train.vlm.kept_features import features_of
 from sightline.train.vlm.loading import Batches, Loaded, load_batches
 from sightline.train.vlm.loss import batch_loss
 from sightline.train.vlm.pack import Isolation
 from sightline.train.vlm.parts import ParameterGroup, parameter_groups
+from sightline.train.vlm.prefix import check_sharing
 from sightline.train.vlm.prepare import Prepared
 from sightline.train.vlm.settings import VlmSettings
 from sightline.train.vlm.shared_images import SHARING
@@ -55,7 +57,13 @@ class VlmTraining:
         self.on_batch: Callable[[Loaded], None] = lambda _: None  # called with each batch of this process before its step
         self.isolation: Isolation = chosen_isolation(settings)
         self.model = load_model(Path(settings.model.path), settings)
-        self._collator = Collator(prepared.chat, self.model.config, shared=settings.data.shared_images)
+        features = features_of(settings, prepared.chat)
+        data = settings.data
+        self._collator = Collator(
+            prepared.chat, self.model.config, shared=data.shared_images, features=features, shared_prefix=data.pack_by == "prefix"
+        )
+        if data.pack_by == "prefix":
+            check_sharing(self.model.config.model_type, self.isolation)
         self.sources = tuple(source.name for source in prepared.training.sources)
         self._by_source: Tensor = torch.zeros(len(self.sources))
 
@@ -111,7 +119,7 @@ class VlmTraining:
 
     def losses(self, batch: Loaded, number: int) -> Mapping[str, Tensor]:  # noqa: ARG002 - what is drawn is seeded by the loop
         """The mean over the supervised tokens or samples of the whole update, as far as they are in this batch."""
-        if batch.batch is None and not is_divided(self.model):
+        if batch.batch is None and not is_shared(self.model):
             return {"answer": _nothing(self.model)}
         made = batch.batch or self._collator.blank().to(next(self.model.parameters()).device)
         self._by_source = torch.zeros(len(self.sources))
@@ -138,8 +146,8 @@ class VlmTraining:
         if family not in SHARING or self.settings.model.four_bits:
             what = "weights in four bits" if family in SHARING else family
             raise InputError(
-                f"trainer.strategy=fsdp2 is not for {what}: all processes must use the same layers in every batch. Families that "
-                f"do: {', '.join(sorted(SHARING))}, without model.four_bits. Use trainer.strategy=ddp."
+                f"trainer.strategy={self.settings.trainer.strategy} is not for {what}: all processes must use the same layers in "
+                f"every batch. Families that do: {', '.join(sorted(SHARING))}, without model.four_bits. Use trainer.strategy=ddp."
             )
         layers = set(self.model._no_split_modules or ())
         return [module for module in self.model.modules() if type(module).__name__ in layers]

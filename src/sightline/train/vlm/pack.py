@@ -16,6 +16,7 @@ tests have shown, for it, that a sample's output does not change with its neighb
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -30,6 +31,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "qwen3_vl": ("qwen3_vl_text",),
     "internvl": ("qwen2", "qwen3"),
     "llava": ("llama",),
+    "roborefer": ("qwen2",),
 }
 """The kinds of language model that are proven, by family."""
 GRID_FAMILIES = frozenset({"qwen2_vl", "qwen2_5_vl", "qwen3_vl"})
@@ -43,10 +45,15 @@ Positions = Callable[[Tensor, Tensor | None], Tensor]
 
 @dataclass(frozen=True)
 class Bounds:
-    """Stretches of the rows laid end to end, padding too: stretch i is from `ends[i]` up to `ends[i + 1]`, `longest` in tokens."""
+    """Stretches of the rows laid end to end, padding too: stretch i is from `ends[i]` up to `ends[i + 1]`, `longest` in tokens.
+
+    A stretch may hold samples that share their beginning (`prefix`): `shared` has, for each such, where it begins, where the
+    beginning ends, and where each sample after it ends.
+    """
 
     ends: Tensor  # (stretches + 1,) int32
     longest: int
+    shared: tuple[tuple[int, ...], ...] = ()
 
 
 def check_packable(config: Any) -> None:  # noqa: ANN401 - transformers'
@@ -104,12 +111,14 @@ def attention_arguments(sequences: Tensor, bounds: Bounds, isolation: Isolation)
                 "cu_seq_lens_k": ends,
                 "max_length_q": longest,
                 "max_length_k": longest,
+                **({"shared_beginnings": bounds.shared} if bounds.shared else {}),
             }
         case "flex":
-            return {"attention_mask": _block_mask(sequences)}
+            return {"attention_mask": _block_mask(sequences, bounds)}
         case "mask":
             same = sequences[:, None, :, None] == sequences[:, None, None, :]  # (B, 1, L, L); padding sees padding: no empty row
-            return {"attention_mask": same.tril()}
+            shown, sees = _beginnings(sequences, bounds)
+            return {"attention_mask": (same | (sees[:, None, :, None] == shown[:, None, None, :])).tril()}
         case "none":
             return {"attention_mask": (sequences != PADDING).long()}
 
@@ -131,11 +140,24 @@ def positions_of(config: Any) -> Positions:  # noqa: ANN401
     return positions
 
 
-def _block_mask(sequences: Tensor) -> Any:  # noqa: ANN401 - torch's BlockMask
+def _beginnings(sequences: Tensor, bounds: Bounds) -> tuple[Tensor, Tensor]:
+    """(B, L) each: of which shared beginning a token is part (-1: of none), and which one it sees from behind it (-2: none)."""
+    shown, sees = torch.full_like(sequences, -1), torch.full_like(sequences, -2)
+    for number, (start, end, *_, last) in enumerate(bounds.shared):
+        shown.view(-1)[start:end] = number
+        sees.view(-1)[end:last] = number
+    return shown, sees
+
+
+def _block_mask(sequences: Tensor, bounds: Bounds) -> Any:  # noqa: ANN401 - torch's BlockMask
     from torch.nn.attention.flex_attention import create_block_mask  # noqa: PLC0415 - slow to import
 
-    # a lambda, because torch looks at the signature, and checks of annotations may stand around a function with a name
-    visible: Any = lambda row, _head, query, key: (sequences[row, query] == sequences[row, key]) & (query >= key)  # noqa: E731
+    shown, sees = _beginnings(sequences, bounds)
+    # lambdas, because torch looks at the signature, and checks of annotations may stand around a function with a name
+    own: Any = lambda row, query, key: sequences[row, query] == sequences[row, key]  # noqa: E731
+    visible: Any = lambda row, _head, query, key: (  # noqa: E731
+        (own(row, query, key) | (sees[row, query] == shown[row, key])) & (query >= key)
+    )
     rows, length = sequences.shape
     return create_block_mask(visible, B=rows, H=None, Q_LEN=length, KV_LEN=length, device=str(sequences.device))
 
@@ -165,20 +187,33 @@ def _segment_attention(
     rows, heads, length, _ = query.shape
     flat = [states.transpose(1, 2).flatten(0, 1) for states in (query, key, value)]  # (B * L, heads, width)
     lengths = ends.diff()
+    options = {"scale": told.get("scaling"), "dropout_p": told.get("dropout", 0.0), "enable_gqa": heads != key.shape[1]}
     parts, order = [], []
-    for size in lengths.unique().tolist():
-        places = ends[:-1][lengths == size].long()[:, None] + torch.arange(size, device=ends.device)  # (stretches, size)
+    shared: tuple[tuple[int, ...], ...] = told.get("shared_beginnings", ())
+    for group in shared:
+        parts.append(_behind_beginning(flat, group, options))
+        order.append(torch.arange(group[0], group[-1], device=ends.device))
+    apart = ~torch.isin(ends[:-1], torch.tensor([group[0] for group in shared], dtype=ends.dtype, device=ends.device))
+    for size in lengths[apart].unique().tolist():
+        places = ends[:-1][apart & (lengths == size)].long()[:, None] + torch.arange(size, device=ends.device)  # (stretches, size)
         one, two, three = (states[places].transpose(1, 2) for states in flat)  # (stretches, heads, size, width)
-        seen = scaled_dot_product_attention(
-            one,
-            two,
-            three,
-            is_causal=True,
-            scale=told.get("scaling"),
-            dropout_p=told.get("dropout", 0.0),
-            enable_gqa=heads != key.shape[1],
-        )
+        seen = scaled_dot_product_attention(one, two, three, is_causal=True, **options)
         parts.append(seen.transpose(1, 2).flatten(0, 1))
         order.append(places.flatten())
     back = torch.cat(order).argsort()
     return torch.cat(parts)[back].view(rows, length, heads, value.shape[-1]), None
+
+
+def _behind_beginning(flat: list[Tensor], group: tuple[int, ...], options: dict[str, Any]) -> Tensor:
+    """Attention of samples behind a beginning that they share: that of the beginning, then of all samples at once over it and
+    themselves; `flat` (B * L, heads, width) to (tokens, heads, width)."""
+    start, end, *ends = group
+    query, key, value = (states[start : ends[-1]].transpose(0, 1)[None] for states in flat)  # (1, heads, tokens, width)
+    size = end - start
+    first = scaled_dot_product_attention(query[:, :, :size], key[:, :, :size], value[:, :, :size], is_causal=True, **options)
+    lengths = torch.tensor([after - before for before, after in pairwise([end, *ends])], device=query.device)
+    number = torch.arange(lengths.numel(), device=query.device).repeat_interleave(lengths)
+    own = (number[:, None] == number).tril()
+    mask = torch.cat([own.new_ones(own.shape[0], size), own], dim=1)  # (samples' tokens, all tokens)
+    rest = scaled_dot_product_attention(query[:, :, size:], key, value, attn_mask=mask, **options)
+    return torch.cat([first, rest], dim=2)[0].transpose(0, 1)

@@ -1,7 +1,10 @@
-"""What is trained of a vision-language model: its four parts, each frozen, whole or by LoRA, and its own learning rate.
+"""What is trained of a vision-language model: its parts, each frozen, whole or by LoRA, and its own learning rate.
 
     vision           the tower that sees the pictures
     projector        what brings its features to the width of the language model (merger, multi-modal projector)
+    depth            the tower that sees depth, in families that have one; as `vision` where nothing is said of it
+    depth_projector  what brings its features to the width of the language model; as `projector` where nothing is said of it
+    geometry         Spatial-MLLM's VGGT; frozen where nothing is said of it. Its connector is part of the projector
     language_model   with its word embeddings
     head             states to words; none of its own in models that share the word embeddings with it
 
@@ -20,7 +23,7 @@ from torch import nn
 from sightline.errors import InputError, unknown_name
 from sightline.train.vlm.lora import Lora, add_lora, is_adapter
 
-PartName = Literal["vision", "projector", "language_model", "head"]
+PartName = Literal["vision", "projector", "depth", "depth_projector", "geometry", "language_model", "head"]
 How = Literal["frozen", "full", "lora"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
 _QWEN: tuple[tuple[str, PartName], ...] = (
@@ -30,12 +33,20 @@ _QWEN: tuple[tuple[str, PartName], ...] = (
 )
 _TOWER: tuple[tuple[str, PartName], ...] = (("model.vision_tower.", "vision"), ("model.multi_modal_projector.", "projector"))
 _TEXT: tuple[tuple[str, PartName], ...] = (("model.language_model.", "language_model"), ("lm_head.", "head"))
+FOLLOWS: Mapping[PartName, PartName] = {"depth": "vision", "depth_projector": "projector"}
 STARTS: Mapping[str, tuple[tuple[str, PartName], ...]] = {
     "qwen2_vl": _QWEN + _TEXT,
-    "qwen2_5_vl": _QWEN + _TEXT,
+    "qwen2_5_vl": (*_QWEN, *_TEXT, ("spatial_encoder.", "geometry"), ("connector.", "projector")),
     "qwen3_vl": _QWEN + _TEXT,
     "internvl": _TOWER + _TEXT,
     "llava": _TOWER + _TEXT,
+    "roborefer": (
+        ("model.vision_tower.", "vision"),
+        ("model.mm_projector.", "projector"),
+        ("model.depth_tower.", "depth"),
+        ("model.depth_projector.", "depth_projector"),
+        *_TEXT,
+    ),
 }
 """By family: how the names of a part's parameters begin; the first that fits counts."""
 
@@ -88,26 +99,40 @@ def part_of(model: Any, name: str) -> PartName:  # noqa: ANN401 - any of transfo
     )
 
 
-def set_parts(model: Any, parts: Mapping[str, Part], *, lora: Lora | None = None) -> None:  # noqa: ANN401
-    """Freeze, free, or give LoRA to each part, in place; one that is not named is trained whole.
+def set_parts(
+    model: Any,  # noqa: ANN401
+    parts: Mapping[str, Part],
+    *,
+    lora: Lora | None = None,
+    unused: tuple[str, ...] = (),
+) -> None:
+    """Freeze, free, or give LoRA to each part, in place; one that is not named is trained whole, or as the part that it follows.
+
+    Args:
+        unused: how the names of parameters begin that no loss ever reaches: they stay as they are, whatever their part does.
 
     Raises:
-        InputError: an unknown part or family, LoRA of bad settings or not installed, settings for a head without weights of its
-            own, or nothing is left to train.
+        InputError: an unknown part or family, LoRA of bad settings or not installed, settings for a head or a depth part that the
+            model does not have, or nothing is left to train.
     """
     for name in parts:
         if name not in PARTS:
             raise unknown_name("part of a VLM", name, PARTS)
     _check_head(model, parts)
+    _check_depth(model, parts)
     with_lora = [name for name in PARTS if _how(parts, name) == "lora"]
     for name, parameter in model.named_parameters():
         if parameter.is_floating_point():  # weights in four bits are frozen as they are
-            parameter.requires_grad_(_how(parts, part_of(model, name)) == "full")
+            parameter.requires_grad_(_how(parts, part_of(model, name)) == "full" and not name.startswith(unused))
     if with_lora:
-        targets = [name for name, _ in _linear_layers(model) if part_of(model, f"{name}.weight") in with_lora]
+        linear = [name for name, _ in _linear_layers(model) if not name.startswith(unused)]
+        targets = [name for name in linear if part_of(model, f"{name}.weight") in with_lora]
         add_lora(model, targets, lora or Lora())
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise InputError("all parts are frozen: nothing is left to train. Set at least one to full or lora.")
+        raise InputError(
+            "all parts are frozen, or of no use in this run (depth without data.with_depth=true): nothing is left to train. Set at "
+            "least one to full or lora."
+        )
 
 
 def parameter_groups(
@@ -174,12 +199,25 @@ def four_bits(compute: torch.dtype = torch.bfloat16) -> Any:  # noqa: ANN401 - t
 
 
 def _how(parts: Mapping[str, Part], name: PartName) -> How:
-    return parts[name].how if name in parts else "full"
+    found = _said(parts, name)
+    unsaid: How = "frozen" if name == "geometry" else "full"
+    return unsaid if found is None else found.how
 
 
 def _lr(parts: Mapping[str, Part], name: PartName, lr: float) -> float:
-    own = parts[name].lr if name in parts else None
-    return lr if own is None else own
+    own = _said(parts, name)
+    return lr if own is None or own.lr is None else own.lr
+
+
+def _said(parts: Mapping[str, Part], name: PartName) -> Part | None:
+    """What is said of a part, or of the one that it follows."""
+    return parts.get(name, parts.get(FOLLOWS.get(name, name)))
+
+
+def _check_depth(model: Any, parts: Mapping[str, Part]) -> None:  # noqa: ANN401
+    for name in (*FOLLOWS, "geometry"):
+        if name in parts and not any(part_of(model, key) == name for key, _ in model.named_parameters()):
+            raise InputError(f"model.parts.{name}: this model ({model.config.model_type}) has no such part. Leave it out.")
 
 
 def _check_head(model: Any, parts: Mapping[str, Part]) -> None:  # noqa: ANN401

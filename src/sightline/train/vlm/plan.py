@@ -22,11 +22,12 @@ from sightline.errors import InputError
 from sightline.train.vlm.admission import Table
 from sightline.train.vlm.group_packing import pack_together
 from sightline.train.vlm.order import Share, epoch_length, row_keys, stage_order
-from sightline.train.vlm.packing import WINDOW, grouped, pack
+from sightline.train.vlm.packing import WINDOW, Packs, grouped, pack
+from sightline.train.vlm.prefix import pack_shared, row_tokens
 
 Mode = Literal["packed", "padded", "grouped"]
-PackBy = Literal["length", "group"]
-PACK_BY: tuple[PackBy, ...] = ("length", "group")
+PackBy = Literal["length", "group", "prefix"]
+PACK_BY: tuple[PackBy, ...] = ("length", "group", "prefix")
 MODES: tuple[Mode, ...] = ("packed", "padded", "grouped")
 
 
@@ -36,7 +37,8 @@ class Batching:
         mode: packs, single samples at random, or single samples of about one length together.
         tokens_per_sample: the most tokens of a row, and so of a sample.
         rows_per_step: rows of a step over all processes (and over the pieces in which gradients are accumulated).
-        pack_by: "length": packs are as full as can be; "group": nearly so, of samples that show the same pictures.
+        pack_by: "length": packs are as full as can be; "group": nearly so, of samples that show the same pictures;
+            "prefix": of samples with the same beginning, which is there once (`prefix`).
 
     Raises:
         InputError: an unknown mode or way of packing, groups of rows that are not packed, or a number below 1.
@@ -50,8 +52,8 @@ class Batching:
     def __post_init__(self) -> None:
         if self.mode not in MODES or self.tokens_per_sample < 1 or self.rows_per_step < 1:
             raise InputError(f"{self}: expected a mode of {', '.join(MODES)}, and numbers of at least 1.")
-        if self.pack_by not in PACK_BY or (self.pack_by == "group" and self.mode != "packed"):
-            raise InputError(f"{self}: expected pack_by of {', '.join(PACK_BY)}; group is for packed rows.")
+        if self.pack_by not in PACK_BY or (self.pack_by != "length" and self.mode != "packed"):
+            raise InputError(f"{self}: expected pack_by of {', '.join(PACK_BY)}; group is for packed rows, and so is prefix.")
 
 
 @dataclass(frozen=True)
@@ -152,20 +154,26 @@ def make_plan(tables: Sequence[Table], stages: Sequence[Stage], *, batching: Bat
     _check(stages, seed)
     offsets = np.cumsum([0, *(table.tokens.size for table in tables)]).astype(np.int64)
     lengths = np.concatenate([table.tokens for table in tables])
-    groups = _groups(tables, offsets) if batching.pack_by == "group" else None
+    groups = None if batching.pack_by == "length" else _groups(tables, offsets)
+    repeated = None
+    if batching.pack_by == "prefix":
+        repeated = np.concatenate([table.tokens if table.repeated is None else table.repeated for table in tables])
     planned: list[_Rows] = []
     first_steps = [0]
     for number, stage in enumerate(stages):
         shares = tuple(Share(part.positions + offsets[part.table], part.weight) for part in stage.parts)
         _check_samples(stage, shares, lengths, batching)
         steps = None if stage.until_step is None else stage.until_step - first_steps[-1]
-        rows = _Stage(shares, lengths, batching, seed, number, groups).rows(steps, stage.epochs)
+        rows = _Stage(shares, lengths, batching, seed, number, groups, repeated).rows(steps, stage.epochs)
         planned.append(rows)
         first_steps.append(first_steps[-1] + (rows.starts.size - 1) // batching.rows_per_step)
     samples = np.concatenate([rows.samples for rows in planned])
     ends = np.cumsum([0, *(rows.samples.size for rows in planned)])
     starts = np.concatenate([np.zeros(1, np.int64), *(rows.starts[1:] + end for rows, end in zip(planned, ends, strict=False))])
-    tokens = np.add.reduceat(lengths[samples], starts[:-1], dtype=np.int64)
+    if groups is None or repeated is None:
+        tokens = np.add.reduceat(lengths[samples], starts[:-1], dtype=np.int64)
+    else:
+        tokens = row_tokens(lengths[samples], repeated[samples], groups[samples], starts)
     digest = _digest(tables, samples, starts, first_steps)
     names = tuple(stage.name for stage in stages)
     return Plan(batching, samples, starts, tokens, np.array(first_steps, np.int64), offsets, names, digest)
@@ -194,6 +202,7 @@ class _Stage:
     seed: int
     number: int
     groups: Int64[np.ndarray, " m"] | None = None
+    repeated: Int32[np.ndarray, " m"] | None = None
 
     def rows(self, steps: int | None, epochs: int) -> _Rows:
         """The rows of `steps` steps; without, those of whole epochs, the last step filled up from the next one."""
@@ -222,13 +231,20 @@ class _Stage:
                 row_of, first_row = _by_length(self.lengths[order], at)
                 unit = self.batching.rows_per_step
             case "packed":
-                packed = pack if self.groups is None else pack_together
-                row_of, first_row = packed(self.lengths[order], at, capacity=self.batching.tokens_per_sample)
+                row_of, first_row = self._packed(order, at)
                 unit = 1
         rank = _shuffled(first_row, unit, row_keys(int(first_row[-1]), seed=self.seed, stage=self.number))
         in_rows, starts = grouped(rank[row_of], int(first_row[-1]))
         num_whole = 0 if whole is None else int(first_row[int(np.searchsorted(at, whole))])
         return _Rows(order[in_rows], starts), num_whole
+
+    def _packed(self, order: Int64[np.ndarray, " n"], at: Int64[np.ndarray, " w"]) -> Packs:
+        capacity, lengths = self.batching.tokens_per_sample, self.lengths[order]
+        if self.groups is None:
+            return pack(lengths, at, capacity=capacity)
+        if self.repeated is None:
+            return pack_together(lengths, at, capacity=capacity)
+        return pack_shared(lengths, self.repeated[order], self.groups[order], at, capacity=capacity)
 
     @property
     def _window(self) -> int:

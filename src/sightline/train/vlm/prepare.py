@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from sightline.errors import InputError
-from sightline.files import read_json
-from sightline.models.checkpoint import CONFIG
 from sightline.train.vlm.chat import Chat, open_chat
 from sightline.train.vlm.curriculum import Training, plan_training
+from sightline.train.vlm.films import TakesFilms
 from sightline.train.vlm.lengths import Counts, Progress, token_counts
 from sightline.train.vlm.mixture import Opening, open_mixture, open_path, read_registry
 from sightline.train.vlm.samples import Source
@@ -44,7 +43,7 @@ def prepare(settings: VlmSettings, *, progress: Progress = lambda *_: None, repo
             for the model, or fewer planned steps than `trainer.max_steps`; the message names them.
     """
     folder = Path(settings.model.path)
-    chat = open_chat(folder, settings.model.options, max_frames=settings.data.max_frames, with_depth=settings.data.with_depth)
+    chat = open_chat(folder, settings.model.options, max_frames=settings.data.max_frames, view=settings.view)
     sources = open_sources(settings, chat, report=report)
     if not settings.data.allow_shared_scenes:
         check_scenes(sources)
@@ -62,7 +61,7 @@ def prepare(settings: VlmSettings, *, progress: Progress = lambda *_: None, repo
         on_bad_sample=settings.data.on_bad_sample,
     )
     prepared = Prepared(chat, training)
-    _check_context(training, folder)
+    _check_context(training, chat, folder)
     _check_steps(training, settings.trainer.max_steps)
     return prepared
 
@@ -70,7 +69,13 @@ def prepare(settings: VlmSettings, *, progress: Progress = lambda *_: None, repo
 def open_sources(settings: VlmSettings, chat: Chat, *, report: Report = lambda _: None) -> tuple[Source, ...]:
     """The sources of all stages, each once; raises as `prepare`."""
     data = settings.data
-    opening = Opening(chat.dialect, with_depth=data.with_depth, depth_codec=data.depth_codec, report=report)
+    opening = Opening(
+        chat.dialect,
+        with_depth=data.with_depth,
+        depth_codec=data.depth_codec,
+        report=report,
+        whole_clips=isinstance(chat.labeller.processor, TakesFilms),
+    )
     sources: list[Source] = []
     if data.path is not None:
         media_root = None if data.media_root is None else Path(data.media_root)
@@ -88,12 +93,10 @@ def _counted(counts: Counts) -> str:
     return digest.hexdigest()
 
 
-def _check_context(training: Training, folder: Path) -> None:
+def _check_context(training: Training, chat: Chat, folder: Path) -> None:
     """Longer rows than the model's context are sound, longer samples are not: positions start anew with each sample."""
-    config = read_json(folder / CONFIG, dict[str, object])
-    text = config.get("text_config")
-    context = (text if isinstance(text, dict) else config).get("max_position_embeddings")
-    if not isinstance(context, int):
+    context = chat.checkpoint.context
+    if context is None:
         return
     for table, (source, counts) in enumerate(zip(training.sources, training.counts, strict=True)):
         first, end = training.plan.offsets[table : table + 2]

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sightline.files import write_json
-from sightline.models.checkpoint import open_checkpoint
 from sightline.train.checkpoints import Checkpoint
 from sightline.train.config.compose import Composed
 from sightline.train.config.typed import typed
@@ -62,7 +61,7 @@ def train_vlm(
     settings = typed(composed.values, VlmSettings, where=composed.where)
     held_tasksets(settings.validation.tasksets)  # a name that is wrong is told before a folder is made that holds the settings
     prepared = prepare(settings, progress=progress, report=report)
-    prints = prepared.fingerprints() | {"model": open_checkpoint(Path(settings.model.path)).revision()}
+    prints = prepared.fingerprints() | {"model": prepared.chat.checkpoint.revision()}
     with open_run(composed, settings.run, resume=settings.resume, fingerprints=prints, keep=settings.checkpoints.keep) as run:
         held = Held(settings, run.path) if settings.validation.tasksets else None
         training = VlmTraining(settings, prepared, held=held, on_skip=Ledger(run.path / "ledger.jsonl").add)

@@ -51,6 +51,14 @@ class MediaRef:
 
 
 @dataclass(frozen=True)
+class FrameRun:
+    """A clip as its frames in order, `times_s` seconds from its beginning."""
+
+    frames: tuple[MediaRef, ...]
+    times_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Sample:
     """One conversation. `depths` is empty or has one entry a picture, in the same order."""
 
@@ -58,7 +66,7 @@ class Sample:
     source: str
     turns: tuple[Turn, ...]
     images: tuple[MediaRef, ...] = ()
-    videos: tuple[MediaRef, ...] = ()
+    videos: tuple[MediaRef | FrameRun, ...] = ()
     depths: tuple[MediaRef, ...] = ()
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sightline.errors import InputError
+from sightline.models.architectures import TrainingView
 from sightline.models.options import ModelOptions
 from sightline.train.settings import (
     AdamWSettings,
@@ -26,7 +27,7 @@ from sightline.train.vlm.curriculum import Mixed, StageMixture
 from sightline.train.vlm.frames import MAX_FRAMES
 from sightline.train.vlm.lora import Lora
 from sightline.train.vlm.mixture import Term, parse_mixture
-from sightline.train.vlm.parts import Part
+from sightline.train.vlm.parts import PARTS, Part
 from sightline.train.vlm.plan import Batching, Mode, PackBy
 from sightline.train.vlm.selection import Selection
 
@@ -35,16 +36,20 @@ Attention = Literal["auto", "flash", "flex", "segments", "mask"]
 
 @dataclass(frozen=True)
 class PartsSettings:
-    """How each part is trained (`train.vlm.parts`). `head` is None in models that share the word embeddings with it."""
+    """How each part is trained (`train.vlm.parts`). `head` is None in models that share the word embeddings with it, the
+    depth parts where they are absent, or trained as `vision` and `projector`, `geometry` where it is absent or frozen."""
 
     vision: Part = field(default_factory=Part)
     projector: Part = field(default_factory=Part)
     language_model: Part = field(default_factory=Part)
     head: Part | None = None
+    depth: Part | None = None
+    depth_projector: Part | None = None
+    geometry: Part | None = None
 
     def named(self) -> dict[str, Part]:
         """By name, without those that are None."""
-        every = {"vision": self.vision, "projector": self.projector, "language_model": self.language_model, "head": self.head}
+        every: dict[str, Part | None] = {name: getattr(self, name) for name in PARTS}
         return {name: part for name, part in every.items() if part is not None}
 
 
@@ -67,9 +72,11 @@ class ModelSettings:
     """The checkpoint and what of it is trained.
 
     Args:
-        path: a checkpoint folder of transformers.
+        path: a checkpoint folder.
         dialect: how coordinates are written; None: as the family does.
         min_pixels, max_pixels: of each picture as the model sees it; None: the processor's own.
+        image_mode, max_tiles: how a RoboRefer cuts pictures; None: as the checkpoint does.
+        geometry: an ablation of Spatial-MLLM: given, none or shuffled; None: as the checkpoint does.
         parts: how each part is trained.
         four_bits: hold the language model in four bits (QLoRA).
         checkpointing: keep only the inputs of the layers for the backward pass.
@@ -79,6 +86,9 @@ class ModelSettings:
     dialect: str | None = None
     min_pixels: int | None = None
     max_pixels: int | None = None
+    image_mode: str | None = None
+    max_tiles: int | None = None
+    geometry: str | None = None
     trust_remote_code: bool = False
     parts: PartsSettings = field(default_factory=PartsSettings)
     lora: Lora = field(default_factory=Lora)
@@ -117,7 +127,8 @@ class DataSettings:
         media_root: of the file in `path`.
         select: filters on every source; a stage may have its own.
         batching: packed, padded or grouped rows (`train.vlm.plan`).
-        pack_by: length, or group: samples of one scene or picture stand in one pack, so that shared pictures pay.
+        pack_by: length, or group: samples of one scene or picture stand in one pack, so that shared pictures pay; or prefix:
+            samples with the same pictures stand behind them, which are there once (`train.vlm.prefix`).
         tokens_per_sample: the most tokens of a sample, and of a pack.
         rows_per_step: rows of an update over all processes and all pieces of `trainer.accumulate`.
         max_frames: of a video.
@@ -125,6 +136,7 @@ class DataSettings:
         with_depth: each picture comes with its depth, for models that take it. `depth_codec` is that of files of conversations;
             entries of a registry may have their own, or no depth.
         shared_images: one vision pass for each distinct picture of a batch.
+        features: a folder of frozen features (`sightline cache-features`), in place of frozen encoders; for Spatial-MLLM.
         counts_dir: where token counts are kept between runs.
         num_workers: processes that load ahead, for each training process.
         on_bad_sample: of samples that cannot be counted or are too long, before the run.
@@ -146,6 +158,7 @@ class DataSettings:
     with_depth: bool = False
     depth_codec: str = "u8x3_minmax"
     shared_images: bool = True
+    features: str | None = None
     counts_dir: str = "outputs/token-counts"
     num_workers: int = 0
     on_bad_sample: Policy = "stop"
@@ -256,6 +269,12 @@ class VlmSettings:
             raise InputError("stages with a mixture take names of a registry: give data.registry=FILE.yaml.")
         if self.evaluation.patience and not self.validation.tasksets:
             raise InputError("evaluation.patience without validation.tasksets: early stopping needs held-out task sets.")
+
+    @property
+    def view(self) -> TrainingView:
+        """What the model is shown."""
+        model = self.model
+        return TrainingView(model.image_mode, model.max_tiles, self.data.with_depth, model.geometry)
 
     @property
     def terms(self) -> tuple[Term, ...]:

@@ -4,7 +4,8 @@ Pairs of views show each view many times: of n views, all pairs are n (n - 1) us
 all uses of a picture add up in its one pass, so that losses and gradients are those of repeating it.
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,6 +15,24 @@ from sightline.train.vlm.collate import Pictures
 
 SHARING = frozenset({"qwen2_5_vl", "qwen3_vl", "internvl", "llava"})
 """Families for which the tests have shown it to be equal to repeating."""
+
+
+@runtime_checkable
+class EmbedsPictures(Protocol):
+    """An architecture of ours, which encodes each distinct picture once by itself. `model` is all of it but the head."""
+
+    model: Any
+
+    def embed_pictures(
+        self, input_ids: Tensor, tensors: Mapping[str, Tensor], *, uses: Tensor, tiles: Sequence[int], depth_tiles: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """What its language model receives (B, L, width), and a scalar 0 that depends on what was encoded and stands nowhere.
+
+        Args:
+            input_ids: (B, L).
+            tensors, uses, tiles, depth_tiles: those of `collate.Pictures`.
+        """
+        ...
 
 
 def encode_pictures(model: Any, pictures: Pictures) -> tuple[Any, Tensor]:  # noqa: ANN401 - any of transformers' models

@@ -46,6 +46,7 @@ class DecodedSample:
     id: str
     source: str
     num_pictures: int
+    num_depths: int
     num_tokens: int
     num_supervised: int
     stretches: tuple[Stretch, ...]

@@ -11,31 +11,37 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int64
 
-from sightline.dialects import Dialect
+from sightline.dialects import Dialect, Size
+from sightline.dialects.render import render_with_clips
 from sightline.errors import InputError
 from sightline.export.rendered import render
 from sightline.taskset.store import TaskSet
-from sightline.train.vlm.samples import MediaRef, Sample, Slot, Turn
-from sightline.types import DepthRef, Example, ImageRef
+from sightline.train.vlm.samples import FrameRun, MediaRef, Sample, Slot, Turn
+from sightline.types import DepthRef, Example, ImagePart, ImageRef, VideoPart
 
 
 class TaskSetSource:
-    """A task set in a dialect. `with_depth`: each picture comes with the depth of the view it shows.
+    """A task set in a dialect. `with_depth`: each picture comes with the depth of the view it shows. `whole_clips`: a clip is one
+    video, not pictures after their times.
 
     Raises (when a sample is read):
         InputError: an answer that is no text (masks), or with depth a picture that has none or shows several views.
     """
 
-    def __init__(self, taskset: TaskSet, dialect: Dialect, *, name: str | None = None, with_depth: bool = False) -> None:
+    def __init__(
+        self, taskset: TaskSet, dialect: Dialect, *, name: str | None = None, with_depth: bool = False, whole_clips: bool = False
+    ) -> None:
         self.taskset = taskset
         self.dialect = dialect
         self.name = name or taskset.manifest.name
         self.with_depth = with_depth
+        self.whole_clips = whole_clips
 
     @property
     def fingerprint(self) -> str:
         """Task set and dialect with its options."""
         said = [self.taskset.manifest.fingerprint, self.dialect.name, self.dialect.options(), self.with_depth]
+        said += ["whole clips"] if self.whole_clips else []
         return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
 
     def __len__(self) -> int:
@@ -44,6 +50,8 @@ class TaskSetSource:
     def __getitem__(self, position: int) -> Sample:
         example = self.taskset[position]
         rendered = render(example, self.dialect)
+        if self.whole_clips:
+            return self._with_clips(example, rendered.answer)
         parts: list[str | Slot] = []
         num_images = 0
         for segment in rendered.segments:
@@ -59,6 +67,25 @@ class TaskSetSource:
             images=tuple(self._picture(image) for image in rendered.images),
             depths=tuple(self._depth(example, image) for image in rendered.images) if self.with_depth else (),
         )
+
+    def _with_clips(self, example: Example, answer: str) -> Sample:
+        question = example.question
+        parts: list[str | Slot] = []
+        pictures: list[MediaRef] = []
+        clips: list[FrameRun] = []
+        for segment in render_with_clips(question.prompt, self.dialect, Size.all_of(question)):
+            match segment:
+                case str():
+                    parts.append(segment)
+                case ImagePart():
+                    parts.append(Slot("image", len(pictures)))
+                    pictures.append(self._picture(question.images[segment.image_index]))
+                case VideoPart():
+                    parts.append(Slot("video", len(clips)))
+                    frames = tuple(self._picture(question.images[index]) for index in segment.image_indices)
+                    clips.append(FrameRun(frames, segment.times_s))
+        turns = (Turn("user", tuple(parts)), Turn("assistant", (answer,)))
+        return Sample(id=example.id, source=self.name, turns=turns, images=tuple(pictures), videos=tuple(clips))
 
     def column(self, name: str) -> Sequence[object]:
         """A column of `index.parquet`, or `slices.NAME` for a number of the slices (nan where an example has none)."""
