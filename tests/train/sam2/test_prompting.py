@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the models extra")
 pytest.importorskip("transformers", reason="needs the models extra")
 
-from sightline.models.sam2.prompts import MaskPrompt  # noqa: E402
+from sightline.models.sam2.prompts import MaskPrompt, PointPrompt  # noqa: E402
 from sightline.models.sam2.simulate import PromptRecipe  # noqa: E402
 from sightline.train.sam2.batches import Batch, join  # noqa: E402
 from sightline.train.sam2.prompting import BatchPrompts  # noqa: E402
@@ -37,8 +37,9 @@ def drawn(batch: Batch, number: int, **options) -> BatchPrompts:
 
 def tensors_of(prompts: BatchPrompts) -> dict[int, list]:
     return {
-        frame: [prompt.masks] if isinstance(prompt, MaskPrompt) else [prompt.coords, prompt.labels]
+        frame: [prompt.coords, prompt.labels] if isinstance(prompt, PointPrompt) else [prompt.masks]
         for frame, prompt in prompts.prompts.items()
+        if isinstance(prompt, MaskPrompt | PointPrompt)
     }
 
 

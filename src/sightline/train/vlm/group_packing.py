@@ -28,12 +28,12 @@ def pack_together(lengths: Int32[np.ndarray, " n"], bounds: Int64[np.ndarray, " 
 
 
 class _Left(NamedTuple):
-    """What is left of a window. `count` is a binary tree over lengths: leaf `length` says how many there are, inner nodes hold
+    """What is left of a window. `tree` is over lengths, binary: leaf `length` says how many there are, inner nodes hold
     sums. `earliest[length]` is the first sample of a length that may be left, `after[sample]` the next of its length."""
 
     lengths: np.ndarray
     row_of: np.ndarray
-    count: np.ndarray
+    tree: np.ndarray
     earliest: np.ndarray
     after: np.ndarray
 
@@ -88,23 +88,23 @@ def _pair(left: _Left, turn: int, end: int, room: int, row: int, capacity: int) 
             continue
         seen += 1
         if length <= room:
-            _add(left.count, length, -1)
-            other = _longest(left.count, room - length)
-            _add(left.count, length, 1)
+            _add(left.tree, length, -1)
+            other = _longest(left.tree, room - length)
+            _add(left.tree, length, 1)
             if length + other > best:
                 first, beside, best = sample, other, length + other
         if seen == AHEAD or (room - best) * SPARE <= capacity:
             break
     if first < 0:
-        best = _longest(left.count, room)
+        best = _longest(left.tree, room)
         if best == 0:
             return 0
         first = _taken(left, best)
     left.row_of[first] = row
-    _add(left.count, left.lengths[first], -1)
+    _add(left.tree, left.lengths[first], -1)
     if beside > 0:
         left.row_of[_taken(left, beside)] = row
-        _add(left.count, beside, -1)
+        _add(left.tree, beside, -1)
     return best
 
 
