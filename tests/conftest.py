@@ -1,11 +1,13 @@
 """Shared fixtures. Shapes and dtypes in jaxtyping annotations are checked while the tests run."""
 
+import os
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("sightline", "beartype.beartype")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest's processes are the parallelism; sums are those of the reference numbers
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

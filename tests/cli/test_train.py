@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sightline.cli import run
-from sightline.cli.train import waited
+from sightline.cli.sweep import waited
 
 
 def test_demo_clips_says_where_they_are(tmp_path: Path, capsys):

@@ -17,11 +17,8 @@ from tests.serve.served import picture, sent, served  # noqa: E402
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     folder = save_qwen25(tmp_path_factory.mktemp("checkpoint") / "tiny")
-    yield get_model(f"hf:{folder}", ModelOptions(max_new_tokens=12))
-    torch.set_num_threads(before)
+    return get_model(f"hf:{folder}", ModelOptions(max_new_tokens=12))
 
 
 def request(number: int) -> dict:

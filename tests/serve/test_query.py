@@ -33,10 +33,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(folder):
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield get_model(f"roborefer:{folder}?mode=resize", ModelOptions(max_new_tokens=8))
-    torch.set_num_threads(before)
+    return get_model(f"roborefer:{folder}?mode=resize", ModelOptions(max_new_tokens=8))
 
 
 def depth(seed: int, width: int = 60, height: int = 40) -> np.ndarray:

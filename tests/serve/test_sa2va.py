@@ -16,7 +16,7 @@ from sightline.geometry.masks import rle_area  # noqa: E402
 from sightline.models import ModelOptions, get_model  # noqa: E402
 from sightline.models.sa2va.modes import MODES  # noqa: E402
 from sightline.models.sa2va.segment import asking, segment  # noqa: E402
-from tests.models.sa2va.conftest import _one_thread, folders, golden  # noqa: E402, F401 - fixtures
+from tests.models.sa2va.conftest import folders, golden  # noqa: E402, F401 - fixtures
 from tests.models.sa2va.frames import Pictures  # noqa: E402
 from tests.report.chromium import browser  # noqa: E402, F401 - a fixture
 from tests.serve.served import sent, served  # noqa: E402

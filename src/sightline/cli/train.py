@@ -1,18 +1,19 @@
 """`sightline train`: one run, or a sweep of them, from a configuration and KEY=VALUE overrides."""
 
 import csv
+import functools
 import importlib.util
 import os
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sightline.cli import app
 from sightline.cli.console import Json, emit, plain, print_table, progress, say
+from sightline.cli.option_groups import Command, takes
+from sightline.cli.sweep import sweep
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,25 +49,40 @@ def _listed(family: str) -> str:
     return "\n\n".join(lines)
 
 
-@train_app.command("sam2", epilog=f"Configurations (--config-name):\n\n{_listed('sam2')}")
-def train_sam2(
-    overrides: Overrides = None,
-    *,
-    config_name: ConfigName = "config",
-    config_dir: ConfigDir = None,
-    multirun: Multirun = False,
-    show_config: ShowConfig = False,
-    json: Json = False,
-) -> None:
+def _trains(family: str) -> Callable[[Command], Command]:
+    """A function of the resolved settings, `composed`, as the command `train FAMILY`. It is not called where the settings were a
+    sweep's, each run of which is a command of its own, or where they were only to be shown."""
+
+    def settings(
+        *,
+        overrides: Overrides = None,
+        config_name: ConfigName = "config",
+        config_dir: ConfigDir = None,
+        multirun: Multirun = False,
+        show_config: ShowConfig = False,
+    ) -> "Composed | None":
+        given = overrides or []
+        return _composed(family, given, config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config)
+
+    def register(command: Command) -> Command:
+        @functools.wraps(command)
+        def train(*, composed: "Composed | None", **others: Any) -> None:  # noqa: ANN401 - as the command takes them
+            if composed is not None:
+                command(composed=composed, **others)
+
+        named = train_app.command(family, epilog=f"Configurations (--config-name):\n\n{_listed(family)}")
+        named(takes("composed", settings)(train))
+        return command
+
+    return register
+
+
+@_trains("sam2")
+def train_sam2(*, composed: "Composed", json: Json = False) -> None:
     """Train SAM 2 on videos with masks: a COCO-style video JSON, or any data set of clips; J&F of held-out videos on the way.
 
     Stopped runs go on with resume=last. docs/train-sam2.md explains every setting.
     """
-    composed = _composed(
-        "sam2", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
-    )
-    if composed is None:
-        return
     from sightline.train.sam2.run import train_sam2 as train  # noqa: PLC0415
 
     trained = train(composed, quiet=json, report=lambda line: None if json else say(line))
@@ -74,89 +90,44 @@ def train_sam2(
         emit(plain_of(trained), as_json=json, text=lambda: _print(trained))
 
 
-@train_app.command("vlm", epilog=f"Configurations (--config-name):\n\n{_listed('vlm')}")
-def train_vlm(
-    overrides: Overrides = None,
-    *,
-    config_name: ConfigName = "config",
-    config_dir: ConfigDir = None,
-    multirun: Multirun = False,
-    show_config: ShowConfig = False,
-    json: Json = False,
-) -> None:
+@_trains("vlm")
+def train_vlm(*, composed: "Composed", json: Json = False) -> None:
     """Fine-tune a vision-language model on task sets or files of conversations; held-out task sets are asked on the way.
 
     Stopped runs go on with resume=last. docs/train-vlm.md explains every setting.
     """
-    composed = _composed(
-        "vlm", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
-    )
-    if composed is None:
-        return
     from sightline.train.folder import is_first_process  # noqa: PLC0415
     from sightline.train.vlm.run import train_vlm as train  # noqa: PLC0415
 
     quiet = json or not is_first_process()
     with progress(quiet=quiet) as bar:
-        trained = train(composed, quiet=quiet, progress=bar, report=lambda line: None if quiet else say(line))
-    if is_first_process():
-        emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+        _end(train(composed, quiet=quiet, progress=bar, report=lambda line: None if quiet else say(line)), json=json)
 
 
-@train_app.command("sa2va", epilog=f"Configurations (--config-name):\n\n{_listed('sa2va')}")
-def train_sa2va(
-    overrides: Overrides = None,
-    *,
-    config_name: ConfigName = "config",
-    config_dir: ConfigDir = None,
-    multirun: Multirun = False,
-    show_config: ShowConfig = False,
-    json: Json = False,
-) -> None:
+@_trains("sa2va")
+def train_sa2va(*, composed: "Composed", json: Json = False) -> None:
     """Train Sa2VA on task sets of masks, with conversations beside them; held-out task sets are asked on the way.
 
     Stopped runs go on with resume=last. docs/sa2va.md explains every setting.
     """
-    composed = _composed(
-        "sa2va", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
-    )
-    if composed is None:
-        return
     from sightline.train.folder import is_first_process  # noqa: PLC0415
     from sightline.train.sa2va.run import train_sa2va as train  # noqa: PLC0415
 
     quiet = json or not is_first_process()
-    trained = train(composed, quiet=quiet, report=lambda line: None if quiet else say(line))
-    if is_first_process():
-        emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+    _end(train(composed, quiet=quiet, report=lambda line: None if quiet else say(line)), json=json)
 
 
-@train_app.command("reward", epilog=f"Configurations (--config-name):\n\n{_listed('reward')}")
-def train_reward(
-    overrides: Overrides = None,
-    *,
-    config_name: ConfigName = "config",
-    config_dir: ConfigDir = None,
-    multirun: Multirun = False,
-    show_config: ShowConfig = False,
-    json: Json = False,
-) -> None:
+@_trains("reward")
+def train_reward(*, composed: "Composed", json: Json = False) -> None:
     """Fine-tune a vision-language model by the scores of its own answers to task sets of points, boxes or given words.
 
     Stopped runs go on with resume=last. docs/train-reward.md explains every setting.
     """
-    composed = _composed(
-        "reward", overrides or [], config_name=config_name, config_dir=config_dir, multirun=multirun, show_config=show_config
-    )
-    if composed is None:
-        return
     from sightline.train.folder import is_first_process  # noqa: PLC0415
     from sightline.train.reward.run import train_reward as train  # noqa: PLC0415
 
     quiet = json or not is_first_process()
-    trained = train(composed, quiet=quiet, report=lambda line: None if quiet else say(line))
-    if is_first_process():
-        emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
+    _end(train(composed, quiet=quiet, report=lambda line: None if quiet else say(line)), json=json)
 
 
 def _composed(
@@ -167,7 +138,7 @@ def _composed(
     from sightline.train.config.compose import compose  # noqa: PLC0415
 
     if multirun:
-        _sweep(family, given, config_name=config_name, config_dir=config_dir, show_config=show_config)
+        sweep(family, given, config_name=config_name, config_dir=config_dir, show_config=show_config)
         return None
     composed = compose(family, given, config_name=config_name, config_dir=config_dir)
     if show_config:
@@ -176,6 +147,14 @@ def _composed(
     _require(*TRAINING)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin make steps many times slower beside other processes
     return composed
+
+
+def _end(trained: "TrainedVlm", *, json: bool) -> None:
+    """Tell how a training ended, once however many processes it had."""
+    from sightline.train.folder import is_first_process  # noqa: PLC0415
+
+    if is_first_process():
+        emit(plain_of(trained), as_json=json, text=lambda: _print_end(trained))
 
 
 def plain_of(trained: "Trained | TrainedVlm") -> dict[str, object]:
@@ -237,68 +216,3 @@ def _told(name: str, value: float) -> str:
 def _require(*packages: str) -> None:
     if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
         raise InputError(f"train needs {' and '.join(missing)}, not installed here. Run: pip install 'sightline[models,train]'.")
-
-
-def _sweep(family: str, overrides: list[str], *, config_name: str, config_dir: Path | None, show_config: bool) -> None:
-    """Each combination in a process of its own. All settings are composed before the first run starts.
-
-    A run that fails does not stop the others; Ctrl-C stops the run, which saves itself, and the sweep.
-    """
-    from sightline.train.config.compose import compose  # noqa: PLC0415
-    from sightline.train.config.sweep import expand, hydra_text  # noqa: PLC0415
-    from sightline.train.config.typed import typed  # noqa: PLC0415
-    from sightline.train.folder import sweep_folders  # noqa: PLC0415
-    from sightline.train.settings import RunSettings  # noqa: PLC0415
-
-    runs = expand(overrides)
-    composed = [compose(family, each, config_name=config_name, config_dir=config_dir) for each in runs]
-    folders = sweep_folders(typed(composed[0].values["run"], RunSettings), runs)
-    options = ["--config-name", config_name, *(["--config-dir", str(config_dir)] if config_dir else [])]
-    failed = []
-    for number, (each, folder) in enumerate(zip(runs, folders, strict=True), start=1):
-        say(f"run {number} of {len(runs)}: {' '.join(each)}")
-        if show_config:
-            print(f"# {folder}\n{composed[number - 1].text}")
-            continue
-        own = [override for override in each if not override.startswith("run.dir=")]
-        command = [sys.executable, "-m", "sightline", "train", family, *options, *own, "run.dir=" + hydra_text(folder)]
-        code, interrupted = waited(command)
-        if interrupted:
-            top = Path(folder).parent
-            say(f"The sweep was stopped in run {number} of {len(runs)}: -m with run.dir={top} resume=last goes on with it.")
-            raise KeyboardInterrupt
-        if code:
-            failed.append(folder)
-    if not show_config:
-        _compare([Path(folder) for folder in folders])
-    if failed:
-        raise InputError(f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}. What they said stands above.")
-
-
-def waited(command: Sequence[str]) -> tuple[int, bool]:
-    """Run a command; its exit code, and whether Ctrl-C came. It has come to the command as well, which is left time to save."""
-    interrupted = False
-    with subprocess.Popen(command) as process:
-        while True:
-            try:
-                return process.wait(), interrupted
-            except KeyboardInterrupt:
-                interrupted = True
-
-
-def _compare(folders: list[Path]) -> None:
-    """The runs of a sweep in one table, and as `comparison.csv` beside them."""
-    from sightline.files import write_whole  # noqa: PLC0415
-    from sightline.train.comparison import compare_runs, comparison_csv  # noqa: PLC0415
-
-    lines = compare_runs(folders, [folder.name for folder in folders])
-    path = folders[0].parent / "comparison.csv"
-    write_whole(path, comparison_csv(lines))
-    shown = [
-        (each.varied, each.step, "–" if each.loss is None else f"{each.loss:.4g}", each.metric or "–")
-        + (("–", "–") if each.best is None else (f"{each.best:.4g}", str(each.best_step)))
-        for each in lines
-    ]
-    print_table(f"runs in {folders[0].parent}", ("run", "step", "loss", "metric", "best", "at step"), shown)
-    print(f"comparison: {path.resolve()}")
-    print(f"to look at them: sightline report {folders[0].parent} --out {folders[0].parent / 'report'}")

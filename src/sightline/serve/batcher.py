@@ -84,7 +84,7 @@ class Batcher(Generic[Asked, Answer]):
     @property
     def full(self) -> bool:
         """Whether another one would be refused now."""
-        return len(self._waiting) >= self.max_queue
+        return sum(not job.future.cancelled() for job in tuple(self._waiting)) >= self.max_queue
 
     @contextmanager
     def expecting(self) -> Iterator[Callable[[Asked], Future[Answered[Answer]]]]:
@@ -103,6 +103,7 @@ class Batcher(Generic[Asked, Answer]):
             with self._changed:
                 if self._closed:
                     raise Closed
+                self._forget_cancelled()
                 if self.full:
                     raise Full
                 self._waiting.append(job)
@@ -125,6 +126,12 @@ class Batcher(Generic[Asked, Answer]):
         for job in left:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(Closed())
+
+    def _forget_cancelled(self) -> None:
+        """Questions that were taken back hold no place in the queue."""
+        kept = [job for job in self._waiting if not job.future.cancelled()]
+        self._waiting.clear()
+        self._waiting.extend(kept)
 
     def _leave(self, place: "_Place") -> None:
         if place.held:

@@ -18,7 +18,7 @@ from sightline.train.folder import RunFolder
 from sightline.train.metrics import MetricsFile
 from sightline.train.progress import Bar, Rates, memory_gb
 from sightline.train.settings import EngineSettings
-from sightline.train.sharding import divided, shardable, undivided
+from sightline.train.sharding import Shardable, divided, undivided
 from sightline.train.signals import StopRequest
 
 
@@ -204,7 +204,11 @@ def evaluate(trainer: Trainer, engine: Engine, step: int) -> dict[str, float]:
         engine.trained.eval()
         with torch.no_grad(), trainer.precision_plugin.forward_context():
             trainable = engine.trainable
-            found = shardable(trainable).evaluate_whole(step, weights, engine.device) if divided else trainable.evaluate(step)
+            if divided:
+                assert isinstance(trainable, Shardable), "it was divided"
+                found = trainable.evaluate_whole(step, weights, engine.device)
+            else:
+                found = trainable.evaluate(step)
             values = {name: float(value) for name, value in found.items()}
         for module, training in modes:
             module.training = training

@@ -3,7 +3,7 @@
 A kind of training puts these beside its own settings in one frozen class, which `train.config.typed` fills from YAML.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sightline.errors import InputError
@@ -163,6 +163,47 @@ class EngineSettings:
     logger: LoggerKind = "csv"
     seed: int = 0
     stages: tuple[RateStage, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """What a kind of training is told beside its model, data and losses; its own class has these too.
+
+    Args:
+        resume: go on with a run: "last", or the path of a run or of one of its checkpoints.
+    """
+
+    trainer: TrainerSettings
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    adamw: AdamWSettings = field(default_factory=AdamWSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    logger: LoggerKind = "csv"
+    seed: int = 0
+    resume: str | None = None
+
+    def told(self, *, evaluates: bool, some_unused: bool = False, stages: tuple[RateStage, ...] = ()) -> EngineSettings:
+        """What the shared loop reads.
+
+        Args:
+            evaluates: whether there is anything held out.
+            some_unused: whether a batch may leave trained parameters out, which processes must then look for.
+        """
+        trainer = self.trainer
+        if some_unused and trainer.strategy == "auto" and trainer.devices * trainer.num_nodes > 1:
+            trainer = replace(trainer, strategy="ddp_find_unused_parameters_true")
+        return EngineSettings(
+            trainer=trainer,
+            schedule=self.schedule,
+            adamw=self.adamw,
+            evaluation=self.evaluation if evaluates else EvaluationSettings(),
+            checkpoints=self.checkpoints,
+            run=self.run,
+            logger=self.logger,
+            seed=self.seed,
+            stages=stages,
+        )
 
 
 def _at_least(settings: object, least: int, *names: str) -> None:

@@ -1,7 +1,6 @@
 """The original implementation's own numbers for a very small RoboRefer."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the models extra")
 pytest.importorskip("transformers", reason="needs the models extra")
+
+from tests.models.golden import golden_of  # noqa: E402
 
 CASES = (
     "case_1_rgb_resize",
@@ -73,21 +74,7 @@ class Case:
         return RoboReferSample(self.name, turns, self.pictures())
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def golden(shared_data: Path) -> Path:
-    """The folder of reference numbers; skips where it is absent."""
-    folder = shared_data.parent / "golden" / "roborefer"
-    if not folder.is_dir():
-        pytest.skip(f"the reference numbers are not here ({folder})")
-    return folder
+golden = golden_of("roborefer")
 
 
 @pytest.fixture(scope="session")

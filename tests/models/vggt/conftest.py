@@ -1,7 +1,6 @@
 """The reference implementation's own numbers for a very small VGGT."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the models extra")
 pytest.importorskip("safetensors", reason="needs the models extra")
 
+from tests.models.golden import golden_of  # noqa: E402
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def golden(shared_data: Path) -> Path:
-    """The folder of reference numbers; skips where it is absent."""
-    folder = shared_data.parent / "golden" / "vggt"
-    if not folder.is_dir():
-        pytest.skip(f"the reference numbers are not here ({folder})")
-    return folder
+golden = golden_of("vggt")
 
 
 @pytest.fixture(scope="session")

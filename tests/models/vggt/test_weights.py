@@ -13,9 +13,10 @@ from loguru import logger  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from sightline.errors import InputError  # noqa: E402
+from sightline.models.named_weights import take  # noqa: E402
 from sightline.models.vggt.config import VggtConfig, config_of_folder, values_of_config  # noqa: E402
 from sightline.models.vggt.model import Vggt  # noqa: E402
-from sightline.models.vggt.weights import fill, load_vggt  # noqa: E402
+from sightline.models.vggt.weights import load_vggt  # noqa: E402
 from tests.models.vggt.tiny import SMALL  # noqa: E402
 
 TRACK_HEAD = 394
@@ -45,10 +46,10 @@ def test_the_published_list_fills_a_full_size_network_strictly(golden: Path) -> 
     with torch.device("meta"):
         full = Vggt(VggtConfig())
         tensors = {name: torch.empty(shape) for name, shape in published.items() if not name.startswith("track_head.")}
-    fill(full, tensors, where="VGGT-1B")
+    take(full, tensors, where="VGGT-1B")
     assert sum(tensor.numel() for tensor in full.state_dict().values()) == 1_190_596_120  # all but the tracking head's 65,941,396
     with pytest.raises(InputError, match=r"VGGT-1B does not fit .*1 missing: camera_head\.token_norm\.bias"):
-        fill(full, {name: tensor for name, tensor in tensors.items() if name != "camera_head.token_norm.bias"}, where="VGGT-1B")
+        take(full, {name: tensor for name, tensor in tensors.items() if name != "camera_head.token_norm.bias"}, where="VGGT-1B")
 
 
 def test_a_published_folder_loads_and_counts_what_it_leaves_out(saved: Path) -> None:

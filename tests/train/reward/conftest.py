@@ -1,6 +1,5 @@
 """A tiny model that has just learnt how an answer is written, and seldom is right."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +18,6 @@ class Start:
     train: Path
     validation: Path
     model: Path
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    torch = pytest.importorskip("torch", reason="needs the models extra")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A few clips with expressions, their task sets, and a tiny fresh Sa2VA; they are looked at only."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,6 @@ for package in ("transformers", "hydra", "lightning", "peft"):
 
 from sightline.demo.learning import Lesson  # noqa: E402
 from sightline.demo.wording import prepare  # noqa: E402
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

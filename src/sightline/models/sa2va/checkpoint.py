@@ -18,6 +18,7 @@ from transformers.initialization import no_init_weights
 from sightline.errors import InputError
 from sightline.files import read_json, whole_folder, write_whole
 from sightline.models.checkpoint import SMALL_FILES, open_checkpoint
+from sightline.models.named_weights import fill
 from sightline.models.sa2va.family import Family
 from sightline.models.sa2va.grounding import Grounding
 from sightline.models.sa2va.internvl import InternVl
@@ -25,7 +26,6 @@ from sightline.models.sa2va.names import from_published, is_grounding, to_publis
 from sightline.models.sa2va.network import Sa2Va
 from sightline.models.sa2va.qwen3vl import Qwen3Vl
 from sightline.models.sa2va.sizes import sam2_config
-from sightline.models.sam2.weights import fill
 
 MODEL_TYPE = "sa2va_chat"
 EMBEDDING, HEAD = "model.language_model.embed_tokens.weight", "lm_head.weight"

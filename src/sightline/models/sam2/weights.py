@@ -7,16 +7,16 @@ A `.pt` is unpickled by torch's weights-only reader, which builds nothing but te
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from sightline.errors import InputError
 from sightline.files import whole_file
+from sightline.models.named_weights import fill
 from sightline.models.sam2.architecture import config_of_yaml, resized
 from sightline.models.sam2.names import from_original, to_original
 
@@ -83,29 +83,6 @@ def write_folder(model: Sam2VideoModel, folder: Path) -> None:
     staging = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     model.save_pretrained(staging)
     staging.rename(folder)
-
-
-def fill(model: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
-    """Copy `tensors`, under transformers' names, into the model.
-
-    Raises:
-        InputError: names missing or unknown, or another shape; the message names the first ones.
-    """
-    expected = model.state_dict()
-    missing, unknown = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
-    other = [
-        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in tensors and tensors[name].shape != tensor.shape
-    ]
-    problems = [
-        f"{len(names)} {what}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
-        for what, names in (("missing", missing), ("unknown", unknown), ("of another size", other))
-        if names
-    ]
-    if problems:
-        raise InputError(f"{where} does not fit the model ({'; '.join(problems)}). Is it the checkpoint of this configuration?")
-    model.load_state_dict(dict(tensors), strict=False)
 
 
 def _load_folder(folder: Path, image_size: int | None) -> Sam2VideoModel:

@@ -22,6 +22,7 @@ from transformers.initialization import no_init_weights
 from sightline.errors import InputError
 from sightline.files import read_json, whole_folder, write_json
 from sightline.models.checkpoint import weight_files
+from sightline.models.named_weights import take
 from sightline.models.spatial_mllm.connector import CONNECTORS
 from sightline.models.spatial_mllm.model import SpatialMllm
 from sightline.models.spatial_mllm.names import EMBEDDING, LM_HEAD, from_published, to_published
@@ -34,7 +35,7 @@ from sightline.models.spatial_mllm.settings import (
     values_of_settings,
 )
 from sightline.models.vggt.model import HEADS, HeadName
-from sightline.models.vggt.weights import LICENCE, TRACK_HEAD, fill, load_vggt, read_tensors
+from sightline.models.vggt.weights import LICENCE, TRACK_HEAD, load_vggt, read_tensors
 
 CONFIG = "config.json"
 SHARD_BYTES = 5 * 10**9
@@ -190,7 +191,7 @@ def _filled(
         model = SpatialMllm(config, spatial, heads=heads)
     if config.tie_word_embeddings and LM_HEAD not in tensors and EMBEDDING in tensors:
         tensors = {**tensors, LM_HEAD: tensors[EMBEDDING]}
-    fill(model, tensors, where=where)
+    take(model, tensors, where=where)
     model.tie_weights()
     return model.eval()
 

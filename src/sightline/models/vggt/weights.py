@@ -10,16 +10,17 @@ Licence: the weights called VGGT-1B are for non-commercial use only. Their maker
 whose licence allows commercial use. Neither comes with Sightline.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from loguru import logger
-from torch import Tensor, nn
+from torch import Tensor
 
 from sightline.errors import InputError
+from sightline.models.named_weights import take
 from sightline.models.vggt.config import VggtConfig, config_of_folder
 from sightline.models.vggt.model import HEADS, HeadName, Vggt
 
@@ -60,7 +61,7 @@ def load_vggt(
     wanted = {name: tensor for name, tensor in tensors.items() if not _is_left_out(name, heads)}
     with torch.device("meta"):
         model = Vggt(sizes, heads=heads)
-    fill(model, {name: _converted(name, tensor, dtype) for name, tensor in wanted.items()}, where=str(file))
+    take(model, {name: _converted(name, tensor, dtype) for name, tensor in wanted.items()}, where=str(file))
     logger.info("{}: {} tensors of VGGT, {} ignored. {}", file, len(wanted), len(tensors) - len(wanted), LICENCE)
     return LoadedVggt(model.eval(), len(tensors) - len(wanted))
 
@@ -102,29 +103,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not isinstance(stored, dict) or not all(isinstance(tensor, Tensor) for tensor in stored.values()):
         raise InputError(f"{path}: expected tensors by name, as in the model.pt of VGGT-1B.")
     return stored
-
-
-def fill(model: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
-    """Give the model these tensors as its own (no copy); it may be on the meta device.
-
-    Raises:
-        InputError: names missing or unknown, or another shape; the message names the first ones.
-    """
-    expected = model.state_dict()
-    missing, unknown = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
-    other = [
-        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in tensors and tensors[name].shape != tensor.shape
-    ]
-    problems = [
-        f"{len(names)} {what}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
-        for what, names in (("missing", missing), ("unknown", unknown), ("of another size", other))
-        if names
-    ]
-    if problems:
-        raise InputError(f"{where} does not fit the model ({'; '.join(problems)}). Is it the checkpoint of this configuration?")
-    model.load_state_dict(dict(tensors), assign=True)
 
 
 def _is_left_out(name: str, heads: Collection[HeadName]) -> bool:

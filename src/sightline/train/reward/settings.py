@@ -5,21 +5,12 @@
 The model, its parts, the schedule and the evaluation are those of `train vlm`; what is here is what rewards add.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from sightline.errors import InputError
 from sightline.train.reward.advantages import Scale
-from sightline.train.settings import (
-    AdamWSettings,
-    CheckpointSettings,
-    EngineSettings,
-    EvaluationSettings,
-    LoggerKind,
-    RunSettings,
-    ScheduleSettings,
-    TrainerSettings,
-)
+from sightline.train.settings import EngineSettings, TrainingSettings
 from sightline.train.vlm.settings import (
     DataSettings,
     ModelSettings,
@@ -147,13 +138,12 @@ class PolicyLossSettings:
             raise InputError(f"loss.inner_epochs {self.inner_epochs}: expected 1 or more.")
 
 
-@dataclass(frozen=True)
-class RewardSettings:
+@dataclass(frozen=True, kw_only=True)
+class RewardSettings(TrainingSettings):
     """A whole run.
 
     Args:
         num_shown: questions whose drawn answers are written down at each update that is logged.
-        resume: go on with a run: "last", or the path of a run or of one of its checkpoints.
 
     Raises:
         InputError: settings that contradict each other; the message names them.
@@ -161,21 +151,12 @@ class RewardSettings:
 
     model: ModelSettings
     data: PromptSettings
-    trainer: TrainerSettings
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     rewards: RewardWeights = field(default_factory=RewardWeights)
     loss: PolicyLossSettings = field(default_factory=PolicyLossSettings)
     num_shown: int = 2
     rates: RateSettings = field(default_factory=RateSettings)
-    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
-    adamw: AdamWSettings = field(default_factory=AdamWSettings)
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
-    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
-    run: RunSettings = field(default_factory=RunSettings)
-    logger: LoggerKind = "csv"
-    seed: int = 0
-    resume: str | None = None
 
     def __post_init__(self) -> None:
         if self.num_shown < 0:
@@ -206,16 +187,9 @@ class RewardSettings:
         return VlmSettings(
             model=self.model,
             data=DataSettings(path=self.data.tasksets[0], batching="grouped", rows_per_step=rows),
-            trainer=self.trainer,
             rates=self.rates,
-            schedule=self.schedule,
-            adamw=self.adamw,
-            evaluation=self.evaluation,
             validation=self.validation,
-            checkpoints=self.checkpoints,
-            run=self.run,
-            logger=self.logger,
-            seed=self.seed,
+            **{each.name: getattr(self, each.name) for each in fields(TrainingSettings)},
         )
 
     def engine(self) -> EngineSettings:

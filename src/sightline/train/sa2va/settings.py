@@ -5,7 +5,7 @@
 What is shared with other trainings stands in `train.settings`, what the parts understand by themselves in their own modules.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sightline.errors import InputError
@@ -13,19 +13,11 @@ from sightline.models.sa2va.conversation import SEG
 from sightline.models.sa2va.losses import PUBLISHED_POINTS, MaskLossWeights
 from sightline.models.sa2va.modes import NUM_PROMPTED, Mode, ModeName, get_mode
 from sightline.models.sam2.parts import check_parts
-from sightline.train.settings import (
-    AdamWSettings,
-    CheckpointSettings,
-    EngineSettings,
-    EvaluationSettings,
-    LoggerKind,
-    RunSettings,
-    ScheduleSettings,
-    TrainerSettings,
-)
+from sightline.train.settings import EngineSettings, TrainingSettings
 from sightline.train.vlm.lora import Lora
 from sightline.train.vlm.mixture import Term, parse_mixture
 from sightline.train.vlm.parts import Part
+from sightline.train.vlm.settings import RateSettings, ValidationSettings
 
 PUBLISHED_ANSWERS = (f"It is {SEG}.", f"Sure, {SEG}.", f"Sure, it is {SEG}.", f"Sure, the segmentation result is {SEG}.", f"{SEG}.")
 PUBLISHED_LORA = Lora(rank=128, alpha=256.0, dropout=0.05)
@@ -197,47 +189,9 @@ class LossSettings:
         return MaskLossWeights(self.mask, self.dice, self.points, self.oversample, self.importance)
 
 
-@dataclass(frozen=True)
-class RateSettings:
-    """`lr` is for all parts that have none of their own; `weight_decay` for matrices."""
-
-    lr: float = 4e-5
-    weight_decay: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.lr < 0 or self.weight_decay < 0:
-            raise InputError(f"{self}: expected numbers of at least 0.")
-
-
-@dataclass(frozen=True)
-class ValidationSettings:
-    """How the model is asked while it trains.
-
-    Args:
-        tasksets: folders of `refer_mask` and `refer_mask_track` task sets; none: nothing is evaluated.
-        num_examples: the first so many of each; 0: all.
-        batch_size: questions about one clip that are answered together.
-        num_shown: answers that are written into the run's `samples.jsonl`, of each task set at each evaluation.
-    """
-
-    tasksets: tuple[str, ...] = ()
-    num_examples: int = 0
-    batch_size: int = 16
-    max_new_tokens: int = 64
-    num_shown: int = 4
-
-    def __post_init__(self) -> None:
-        for name, least in (("num_examples", 0), ("batch_size", 1), ("max_new_tokens", 1), ("num_shown", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"validation.{name} {getattr(self, name)}: expected at least {least}.")
-
-
-@dataclass(frozen=True)
-class Sa2VaTrainSettings:
+@dataclass(frozen=True, kw_only=True)
+class Sa2VaTrainSettings(TrainingSettings):
     """A whole run.
-
-    Args:
-        resume: go on with a run: "last", or the path of a run or of one of its checkpoints.
 
     Raises:
         InputError: settings that contradict each other; the message names them.
@@ -245,19 +199,10 @@ class Sa2VaTrainSettings:
 
     model: ModelSettings
     data: DataSettings
-    trainer: TrainerSettings
     mode: ModeSettings = field(default_factory=ModeSettings)
     losses: LossSettings = field(default_factory=LossSettings)
-    rates: RateSettings = field(default_factory=RateSettings)
-    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
-    adamw: AdamWSettings = field(default_factory=AdamWSettings)
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
-    validation: ValidationSettings = field(default_factory=ValidationSettings)
-    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
-    run: RunSettings = field(default_factory=RunSettings)
-    logger: LoggerKind = "csv"
-    seed: int = 0
-    resume: str | None = None
+    rates: RateSettings = field(default_factory=lambda: RateSettings(lr=4e-5, weight_decay=0.05))
+    validation: ValidationSettings = field(default_factory=lambda: ValidationSettings(batch_size=16))
 
     def __post_init__(self) -> None:
         trained = [part for part in self.model.grounding.sam2 if part in REMEMBERING]
@@ -279,16 +224,5 @@ class Sa2VaTrainSettings:
 
     def engine(self) -> EngineSettings:
         """What the shared loop reads."""
-        trainer = self.trainer
-        if trainer.strategy == "auto" and trainer.devices * trainer.num_nodes > 1:
-            trainer = replace(trainer, strategy="ddp_find_unused_parameters_true")  # a text without pictures passes no tower
-        return EngineSettings(
-            trainer=trainer,
-            schedule=self.schedule,
-            adamw=self.adamw,
-            evaluation=self.evaluation if self.validation.tasksets else EvaluationSettings(),
-            checkpoints=self.checkpoints,
-            run=self.run,
-            logger=self.logger,
-            seed=self.seed,
-        )
+        # a text without pictures passes no tower
+        return self.told(evaluates=bool(self.validation.tasksets), some_unused=True)

@@ -5,7 +5,7 @@
 What is shared with other trainings stands in `train.settings`, what the parts understand by themselves in their own modules.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,16 +17,7 @@ from sightline.models.sam2.simulate import PromptRecipe
 from sightline.train.sam2.loading import OnBadClip
 from sightline.train.sam2.options import WindowOptions
 from sightline.train.sam2.videos import Instances, VideoSource
-from sightline.train.settings import (
-    AdamWSettings,
-    CheckpointSettings,
-    EngineSettings,
-    EvaluationSettings,
-    LoggerKind,
-    RunSettings,
-    ScheduleSettings,
-    TrainerSettings,
-)
+from sightline.train.settings import EngineSettings, TrainingSettings
 
 PromptOnFirst = Literal["mask", "box", "point"]
 
@@ -156,13 +147,12 @@ class ValidationSettings:
             raise InputError(f"validation.num_videos {self.num_videos}: expected at least 0 (0: all).")
 
 
-@dataclass(frozen=True)
-class Sam2Settings:
+@dataclass(frozen=True, kw_only=True)
+class Sam2Settings(TrainingSettings):
     """A whole run.
 
     Args:
         preflight: before the first step, run the largest clip once and print what it takes.
-        resume: go on with a run: "last", or the path of a run or of one of its checkpoints.
 
     Raises:
         InputError: settings that contradict each other; the message names them.
@@ -170,20 +160,11 @@ class Sam2Settings:
 
     model: ModelSettings
     data: DataSettings
-    trainer: TrainerSettings
     prompts: PromptRecipe = field(default_factory=PromptRecipe)
     losses: LossWeights = field(default_factory=LossWeights)
     rates: Rates = field(default_factory=Rates)
-    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
-    adamw: AdamWSettings = field(default_factory=AdamWSettings)
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
-    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
-    run: RunSettings = field(default_factory=RunSettings)
-    logger: LoggerKind = "csv"
-    seed: int = 0
     preflight: bool = True
-    resume: str | None = None
 
     def __post_init__(self) -> None:
         if self.data.clips.image_size != self.model.image_size:
@@ -199,19 +180,8 @@ class Sam2Settings:
 
     def engine(self) -> EngineSettings:
         """What the shared loop reads."""
-        trainer = self.trainer
-        if trainer.strategy == "auto" and trainer.devices * trainer.num_nodes > 1:
-            trainer = replace(trainer, strategy="ddp_find_unused_parameters_true")  # no prompt uses all embeddings
-        return EngineSettings(
-            trainer=trainer,
-            schedule=self.schedule,
-            adamw=self.adamw,
-            evaluation=EvaluationSettings() if self.data.val_path is None else self.evaluation,
-            checkpoints=self.checkpoints,
-            run=self.run,
-            logger=self.logger,
-            seed=self.seed,
-        )
+        # no prompt uses all embeddings
+        return self.told(evaluates=self.data.val_path is not None, some_unused=True)
 
 
 def _check_prompts(recipe: PromptRecipe) -> None:

@@ -7,7 +7,7 @@ features that were kept. `Units` does what `collate` else does picture by pictur
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,9 +17,7 @@ from torch import Tensor
 from sightline import media, video
 from sightline.errors import InputError
 from sightline.train.vlm.frames import Film, Picture
-
-if TYPE_CHECKING:
-    from sightline.train.vlm.collate import Pictures
+from sightline.train.vlm.pictures import Pictures
 
 Kind = Literal["image", "video"]
 
@@ -155,10 +153,8 @@ class Units:
         grids = [self._made[f"grids.{index}"] for index in range(self._count)]
         return torch.cat(grids) if grids else None
 
-    def stacked(self, uses: list[int]) -> "Pictures":
+    def stacked(self, uses: list[int]) -> Pictures:
         """What the batch holds of them."""
-        from sightline.train.vlm.collate import Pictures  # noqa: PLC0415 - which imports this
-
         tensors = self._made or self._processor.blank_unit()
         return Pictures(tensors, tuple(tokens.size for tokens in self.tokens), torch.tensor(uses, dtype=torch.long))
 

@@ -11,17 +11,7 @@ from typing import Literal
 from sightline.errors import InputError
 from sightline.models.architectures import TrainingView
 from sightline.models.options import ModelOptions
-from sightline.train.settings import (
-    AdamWSettings,
-    CheckpointSettings,
-    EngineSettings,
-    EvaluationSettings,
-    LoggerKind,
-    RateStage,
-    RunSettings,
-    ScheduleSettings,
-    TrainerSettings,
-)
+from sightline.train.settings import EngineSettings, RateStage, TrainingSettings
 from sightline.train.vlm.admission import Policy
 from sightline.train.vlm.curriculum import Mixed, StageMixture
 from sightline.train.vlm.frames import MAX_FRAMES
@@ -225,15 +215,14 @@ class ValidationSettings:
                 raise InputError(f"validation.{name} {getattr(self, name)}: expected at least {least}.")
 
 
-@dataclass(frozen=True)
-class VlmSettings:
+@dataclass(frozen=True, kw_only=True)
+class VlmSettings(TrainingSettings):
     """A whole run.
 
     Args:
         stages: a curriculum; none: one stage of `data`.
         stage_schedule: "run": warm-up and cosine go over the whole run; "stage": each stage has its own.
         loss_per: token or sample: whose mean the loss is (`train.vlm.loss`).
-        resume: go on with a run: "last", or the path of a run or of one of its checkpoints.
 
     Raises:
         InputError: settings that contradict each other; the message names them.
@@ -241,20 +230,11 @@ class VlmSettings:
 
     model: ModelSettings
     data: DataSettings
-    trainer: TrainerSettings
     stages: tuple[StageSettings, ...] = ()
     stage_schedule: Literal["run", "stage"] = "run"
     loss_per: Literal["token", "sample"] = "token"
     rates: RateSettings = field(default_factory=RateSettings)
-    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
-    adamw: AdamWSettings = field(default_factory=AdamWSettings)
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
-    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
-    run: RunSettings = field(default_factory=RunSettings)
-    logger: LoggerKind = "csv"
-    seed: int = 0
-    resume: str | None = None
 
     def __post_init__(self) -> None:
         pieces = self.trainer.devices * self.trainer.num_nodes * self.trainer.accumulate
@@ -295,20 +275,11 @@ class VlmSettings:
         """What the shared loop reads."""
         stages = self.mixtures("") if self.stages else ()
         ends = [stage.until_step or self.trainer.max_steps for stage in stages]
-        return EngineSettings(
-            trainer=self.trainer,
-            schedule=self.schedule,
-            adamw=self.adamw,
-            evaluation=self.evaluation if self.validation.tasksets else EvaluationSettings(),
-            checkpoints=self.checkpoints,
-            run=self.run,
-            logger=self.logger,
-            seed=self.seed,
-            stages=tuple(
-                RateStage(end, stage.rate, own_shape=self.stage_schedule == "stage")
-                for end, stage in zip(ends, self.stages, strict=True)
-            ),
+        rates = tuple(
+            RateStage(end, stage.rate, own_shape=self.stage_schedule == "stage")
+            for end, stage in zip(ends, self.stages, strict=True)
         )
+        return self.told(evaluates=bool(self.validation.tasksets), stages=rates)
 
     def _terms(self, stage: StageSettings) -> tuple[Term, ...]:
         mixture = self.data.mixture if stage.mixture is None else stage.mixture

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sightline.errors import InputError
-from sightline.train.vlm.collate import Pictures
+from sightline.train.vlm.pictures import Pictures
 
 SHARING = frozenset({"qwen2_5_vl", "qwen3_vl", "internvl", "llava"})
 """Families for which the tests have shown it to be equal to repeating."""
