@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -73,9 +74,22 @@ def test_without_torch_the_settings_are_shown_and_training_says_what_to_install(
 def test_ctrl_c_waits_for_the_run_that_saves_itself(tmp_path):
     saved = tmp_path / "saved"
     script = f"import os, pathlib, signal; os.kill(os.getppid(), signal.SIGINT); pathlib.Path({str(saved)!r}).touch(); exit(3)"
-    assert waited([sys.executable, "-c", script]) == (3, True)
+    assert waited([sys.executable, "-c", script]) == (3, signal.SIGINT)
     assert saved.exists()
-    assert waited([sys.executable, "-c", ""]) == (0, False)
+    assert waited([sys.executable, "-c", ""]) == (0, None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_the_signals_of_a_batch_system_reach_the_run(number):
+    lines = (
+        "import os, signal, sys",
+        f"signal.signal({number:d}, lambda *_: sys.exit(5))",  # as a run does that saves itself
+        f"os.kill(os.getppid(), {number:d})",
+        "signal.sigtimedwait([], 60)",
+    )
+    before = signal.getsignal(number)
+    assert waited([sys.executable, "-c", "\n".join(lines)]) == (5, number)
+    assert signal.getsignal(number) is before
 
 
 def test_the_help_lists_the_configurations_of_vlms(capsys):

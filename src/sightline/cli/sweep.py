@@ -1,18 +1,21 @@
 """`sightline train -m`: the runs of a sweep, one after the other, each in a process of its own, and their comparison."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from sightline.cli.console import print_table, say
 from sightline.errors import InputError
+from sightline.train.signals import WATCHED
 
 
 def sweep(family: str, overrides: list[str], *, config_name: str, config_dir: Path | None, show_config: bool) -> None:
     """Each combination in a process of its own. All settings are composed before the first run starts.
 
-    A run that fails does not stop the others; Ctrl-C stops the run, which saves itself, and the sweep.
+    A run that fails does not stop the others; Ctrl-C, SIGTERM or SIGUSR1 stops the run, which saves itself, and the sweep.
     """
     from sightline.train.config.compose import compose  # noqa: PLC0415
     from sightline.train.config.sweep import expand, hydra_text  # noqa: PLC0415
@@ -32,11 +35,11 @@ def sweep(family: str, overrides: list[str], *, config_name: str, config_dir: Pa
             continue
         own = [override for override in each if not override.startswith("run.dir=")]
         command = [sys.executable, "-m", "sightline", "train", family, *options, *own, "run.dir=" + hydra_text(folder)]
-        code, interrupted = waited(command)
-        if interrupted:
+        code, stopped_by = waited(command)
+        if stopped_by:
             top = Path(folder).parent
             say(f"The sweep was stopped in run {number} of {len(runs)}: -m with run.dir={top} resume=last goes on with it.")
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if stopped_by == signal.SIGINT else SystemExit(code)
         if code:
             failed.append(folder)
     if not show_config:
@@ -45,15 +48,26 @@ def sweep(family: str, overrides: list[str], *, config_name: str, config_dir: Pa
         raise InputError(f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}. What they said stands above.")
 
 
-def waited(command: Sequence[str]) -> tuple[int, bool]:
-    """Run a command; its exit code, and whether Ctrl-C came. It has come to the command as well, which is left time to save."""
-    interrupted = False
+def waited(command: Sequence[str]) -> tuple[int, int | None]:
+    """Run a command; its exit code, and the number of the signal that asked to stop, if one came.
+
+    The command is told of each and left time to save. Ctrl-C a terminal gives to it as well; the others, of a batch system, come to
+    this process alone and are passed on.
+    """
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if number != signal.SIGINT and process.poll() is None:
+            process.send_signal(number)
+
     with subprocess.Popen(command) as process:
-        while True:
-            try:
-                return process.wait(), interrupted
-            except KeyboardInterrupt:
-                interrupted = True
+        before = {number: signal.signal(number, note) for number in WATCHED}
+        try:
+            return process.wait(), (came[0] if came else None)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _compare(folders: list[Path]) -> None:
