@@ -93,7 +93,7 @@ class _Clip:
 
 def _shown(num_frames: int, num_absent: int) -> list[list[Any]]:
     """The boxes of each expression."""
-    from sightline.models.shown import Shown  # noqa: PLC0415
+    from sightline.models.tracking.shown import Shown  # noqa: PLC0415
 
     keys = np.linspace(0, num_frames - 1, NUM_KEYS).round().astype(int).tolist()
     shown: list[list[Any]] = []
@@ -109,7 +109,7 @@ def _shown(num_frames: int, num_absent: int) -> list[list[Any]]:
 def _masks(tracker: Any, frames: _Clip, shown: Sequence[Any]) -> list[np.ndarray]:
     """The masks (T, h, w) of every object that is shown."""
     from sightline.geometry.masks import decode_mask  # noqa: PLC0415
-    from sightline.models.trackers import whole_tracks  # noqa: PLC0415
+    from sightline.models.tracking.trackers import whole_tracks  # noqa: PLC0415
 
     names = list(dict.fromkeys(each.object_id for each in shown))
     tracks = whole_tracks(tracker.follow(frames, shown, both_directions=True), names, len(frames))

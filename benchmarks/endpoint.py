@@ -23,7 +23,7 @@ from sightline.demo.rooms import write_rooms
 from sightline.evaluate.predict import predict
 from sightline.evaluate.run import read_predictions
 from sightline.models import ModelOptions
-from sightline.models.endpoint import ENCODED_PICTURES, Endpoint
+from sightline.models.openai.endpoint import ENCODED_PICTURES, Endpoint
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet

@@ -8,7 +8,7 @@ from sightline.torchvision_cpu import TorchvisionFinder, install, is_cuda_build,
 
 def test_importing_sightline_installs_one_finder_and_imports_no_torch():
     script = (
-        "import sys; import sightline, sightline.models.huggingface; sightline.torchvision_cpu.install(); "
+        "import sys; import sightline, sightline.models.huggingface.asked; sightline.torchvision_cpu.install(); "
         "assert not {'torch', 'torchvision', 'transformers'} & sys.modules.keys(); "
         "assert [type(finder).__name__ for finder in sys.meta_path].count('TorchvisionFinder') == 1"
     )

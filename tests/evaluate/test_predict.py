@@ -18,7 +18,7 @@ from sightline.evaluate.summary import HEADLINE, read_summary, summarise
 from sightline.evaluate.table import format_metric, tables
 from sightline.files import only_writer
 from sightline.models import get_model
-from sightline.models.baselines import Baseline, random_point
+from sightline.models.baselines.baseline import Baseline, random_point
 from sightline.taskset.store import TaskSet
 from sightline.types import Answer, Boxes, NotVisible, Points, Question, Reading
 
@@ -118,7 +118,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from sightline.evaluate.predict import predict
-from sightline.models.baselines import Baseline, random_point
+from sightline.models.baselines.baseline import Baseline, random_point
 from sightline.taskset.store import TaskSet
 
 FULL = "." * 8192  # a pipe holds 64 KiB: the child is never more than a few examples ahead of its killer

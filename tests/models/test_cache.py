@@ -14,14 +14,14 @@ from sightline.errors import InputError
 from sightline.evaluate.predict import predict
 from sightline.models import ModelOptions, get_model
 from sightline.models.cache import LOOK_AHEAD, Answers, Cached
-from sightline.models.chat import Patience
-from sightline.models.endpoint import Endpoint
 from sightline.models.model import Failure, Reply, Said, Usage
+from sightline.models.openai.chat import Patience
+from sightline.models.openai.endpoint import Endpoint
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
 from sightline.types import Question
-from tests.models.chat_server import ChatServer, Request, serving
+from tests.models.openai.chat_server import ChatServer, Request, serving
 from tests.x3_tree import write_tree
 
 OPTIONS = ModelOptions(dialect="roborefer", concurrency=4)

@@ -11,11 +11,11 @@ from PIL import Image
 from sightline.cli import run
 from sightline.errors import InputError
 from sightline.models import ModelOptions, get_model
-from sightline.models.chat import Patience
-from sightline.models.endpoint import Endpoint
 from sightline.models.naming import ClipSource, crop_of, name_objects, read_name
+from sightline.models.openai.chat import Patience
+from sightline.models.openai.endpoint import Endpoint
 from tests.davis_tree import write_list, write_sequence
-from tests.models.chat_server import ChatServer, Request, serving
+from tests.models.openai.chat_server import ChatServer, Request, serving
 
 QUICK = Patience(retries=1, timeout_s=20.0, budget_s=40.0, first_wait_s=0.001)
 

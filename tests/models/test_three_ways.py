@@ -18,12 +18,12 @@ from sightline.evaluate.summary import SUMMARY, Summary
 from sightline.export.lmms_eval import DATA, export_lmms_eval, task_name
 from sightline.files import read_json
 from sightline.models import ModelOptions
-from sightline.models.endpoint import Endpoint
+from sightline.models.openai.endpoint import Endpoint
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
 from sightline.types import NotVisible
-from tests.models.chat_server import Request, serving
+from tests.models.openai.chat_server import Request, serving
 
 TASKS = ("t1_concat", "t1_multi")
 QWEN3 = get_dialect("qwen3")

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sightline.cli import run
-from tests.models.chat_server import serving
+from tests.models.openai.chat_server import serving
 from tests.serve.served import PATIENCE_S, Client, picture, sent, until
 
 ASK = {"images": [sent(picture())], "question": "Where?"}

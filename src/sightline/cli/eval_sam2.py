@@ -139,7 +139,7 @@ def eval_sam2(
 def _checkpoints(settings: EvalSam2Settings) -> dict[str, str]:
     """The checkpoints as `--model` takes them, by name. One that is not there is told here, before the videos are read."""
     from sightline.models import get_model  # noqa: PLC0415
-    from sightline.report.vos_report import LETTERS  # noqa: PLC0415
+    from sightline.report.vos.page import LETTERS  # noqa: PLC0415
 
     given = settings.model.checkpoint_path
     specs = [_spec(found, settings) for found in find_checkpoints((given,) if isinstance(given, str) else given)]
@@ -220,7 +220,7 @@ def _tables(
 ) -> "tuple[dict[str, TrackColumns], Path]":
     """The tables of each model, checkpoints first, and the page that compares all with the first checkpoint."""
     from sightline.evaluate.track_tables import tracked_objects, write_track_tables  # noqa: PLC0415
-    from sightline.report.vos_report import TrackerRun, write_vos_report  # noqa: PLC0415
+    from sightline.report.vos.page import TrackerRun, write_vos_report  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     tasks = TaskSet(taskset)

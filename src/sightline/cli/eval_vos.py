@@ -62,7 +62,7 @@ def eval_vos(  # noqa: PLR0913 - one parameter an option
     from sightline.evaluate.vos.run import read_meta, read_split, score_folder  # noqa: PLC0415
     from sightline.evaluate.vos.table import summarise, write_tables  # noqa: PLC0415
     from sightline.files import write_json  # noqa: PLC0415
-    from sightline.report.vos_report import TrackerRun, write_vos_report  # noqa: PLC0415
+    from sightline.report.vos.page import TrackerRun, write_vos_report  # noqa: PLC0415
 
     if protocol.value in FILE_PROTOCOLS:
         if report is not None:

@@ -139,7 +139,7 @@ def report(
     json: Json = False,
 ) -> None:
     """A static HTML report of scored runs or of trainings: open OUT/index.html. With --rows also the rows behind it."""
-    from sightline.report.training_folders import training_folders  # noqa: PLC0415
+    from sightline.report.training.folders import training_folders  # noqa: PLC0415
 
     if trainings := training_folders(runs):
         given = {"--rows": rows, "--max-examples": max_examples, "--baseline": baseline}
@@ -177,7 +177,7 @@ def _report_trainings(folders: Sequence[Path], out: Path | None, *, refused: Seq
         raise InputError("nothing to write: give --out FOLDER for the report.")
     if importlib.util.find_spec("yaml") is None:
         raise InputError("reports of trainings need pyyaml, not installed here. Run: pip install pyyaml.")
-    from sightline.report.training import write_training_report  # noqa: PLC0415
+    from sightline.report.training.page import write_training_report  # noqa: PLC0415
 
     with progress(quiet=json) as bar:
         page = write_training_report(folders, out, on_progress=lambda done, total: bar("report", done, total))

@@ -9,14 +9,14 @@ import typer
 
 from sightline.cli import app
 from sightline.cli.console import Json, Out, emit, plain, print_table, progress
-from sightline.cli.exchange import export_app
+from sightline.cli.export.exchange import export_app
 from sightline.errors import InputError
 
 if TYPE_CHECKING:
     from sightline.export.track_masks import ClipTracks, TracksWritten
-    from sightline.models.clip_files import FolderFrames, VideoFrames
-    from sightline.models.shown import Shown
-    from sightline.models.trackers import Found, TrackerModel
+    from sightline.models.tracking.clip_files import FolderFrames, VideoFrames
+    from sightline.models.tracking.shown import Shown
+    from sightline.models.tracking.trackers import Found, TrackerModel
 
 
 class LayoutName(enum.StrEnum):
@@ -63,8 +63,8 @@ def track(  # noqa: PLR0913 - one parameter an option
     Objects may be given late and on several frames. A finished layout is kept by the same command.
     """
     from sightline.models import ModelOptions, get_model  # noqa: PLC0415
-    from sightline.models.clip_files import open_frames  # noqa: PLC0415
-    from sightline.models.trackers import TrackerModel  # noqa: PLC0415
+    from sightline.models.tracking.clip_files import open_frames  # noqa: PLC0415
+    from sightline.models.tracking.trackers import TrackerModel  # noqa: PLC0415
 
     follower = get_model(model, ModelOptions(device=device, dtype=dtype.value))
     if not isinstance(follower, TrackerModel):
@@ -136,7 +136,7 @@ class _Followed:
 
     def tracks(self, video: str) -> "ClipTracks":
         from sightline.export.track_masks import ClipTracks  # noqa: PLC0415
-        from sightline.models.trackers import whole_tracks  # noqa: PLC0415
+        from sightline.models.tracking.trackers import whole_tracks  # noqa: PLC0415
 
         if self._found is None:
             names = list(dict.fromkeys(each.object_id for each in self._shown))
@@ -154,7 +154,7 @@ class _Followed:
 
 
 def _shown(frames: "FolderFrames | VideoFrames", prompts: Path | None, masks: list[str]) -> "list[Shown]":
-    from sightline.models.prompt_files import parse_label_picture, read_label_picture, read_prompts  # noqa: PLC0415
+    from sightline.models.tracking.prompt_files import parse_label_picture, read_label_picture, read_prompts  # noqa: PLC0415
 
     if prompts is None and not masks:
         raise InputError("nothing to follow: give --prompts FILE.json, or --mask FILE.png with the objects of the first frame.")

@@ -24,7 +24,7 @@ from sightline.dialects.render import render_prompt
 from sightline.errors import InputError
 from sightline.evaluate.predict import predict
 from sightline.models import Model, ModelOptions, get_model
-from sightline.models.baselines import Baseline, asked_panel, point_in
+from sightline.models.baselines.baseline import Baseline, asked_panel, point_in
 from sightline.tasks.refer import ReferOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet

@@ -26,11 +26,11 @@ from sightline.evaluate.run import RUN, read_predictions, read_run
 from sightline.evaluate.score import open_taskset
 from sightline.geometry.boxes import Box
 from sightline.models import PREFIXES, TRACKERS, NotApplicable
-from sightline.models.box_links import link_boxes
-from sightline.models.box_masks import SHAPES, BoxMasks, BoxSource, Pointed
 from sightline.models.model import Failure
 from sightline.models.options import ModelOptions, split_name
-from sightline.models.trackers import TrackerModel
+from sightline.models.tracking.box_links import link_boxes
+from sightline.models.tracking.box_masks import SHAPES, BoxMasks, BoxSource, Pointed
+from sightline.models.tracking.trackers import TrackerModel
 from sightline.taskset.store import TaskSet
 from sightline.types import HIDDEN, Answer, Boxes, BoxTrack, Example, Prediction, Question
 

@@ -17,89 +17,89 @@ DEFAULTS = ModelOptions()
 
 
 def _center() -> Model:
-    from sightline.models.baselines import Baseline, center  # noqa: PLC0415 - see the style rules on look-up tables
+    from sightline.models.baselines.baseline import Baseline, center  # noqa: PLC0415 - see the style rules on look-up tables
 
     return Baseline("center", center)
 
 
 def _random() -> Model:
-    from sightline.models.baselines import Baseline, random_point  # noqa: PLC0415
+    from sightline.models.baselines.baseline import Baseline, random_point  # noqa: PLC0415
 
     return Baseline("random", random_point)
 
 
 def _not_visible() -> Model:
-    from sightline.models.baselines import Baseline, not_visible  # noqa: PLC0415
+    from sightline.models.baselines.baseline import Baseline, not_visible  # noqa: PLC0415
 
     return Baseline("not-visible", not_visible)
 
 
 def _whole() -> Model:
-    from sightline.models.baselines import Baseline, require_region, whole  # noqa: PLC0415
+    from sightline.models.baselines.baseline import Baseline, require_region, whole  # noqa: PLC0415
 
     return Baseline("whole", whole, requires=require_region)
 
 
 def _copy() -> Model:
-    from sightline.models.baselines import Baseline, copy_reference  # noqa: PLC0415
+    from sightline.models.baselines.baseline import Baseline, copy_reference  # noqa: PLC0415
 
     return Baseline("copy", copy_reference)
 
 
 def _difference() -> Model:
-    from sightline.models.baselines import Baseline  # noqa: PLC0415
-    from sightline.models.difference import SETTINGS, difference, require_second_view  # noqa: PLC0415
+    from sightline.models.baselines.baseline import Baseline  # noqa: PLC0415
+    from sightline.models.baselines.difference import SETTINGS, difference, require_second_view  # noqa: PLC0415
 
     return Baseline("difference", difference, requires=require_second_view, settings=SETTINGS)
 
 
 def _features() -> Model:
-    from sightline.models.baselines import Baseline  # noqa: PLC0415
-    from sightline.models.difference import require_second_view  # noqa: PLC0415
-    from sightline.models.features import SETTINGS, Features  # noqa: PLC0415
+    from sightline.models.baselines.baseline import Baseline  # noqa: PLC0415
+    from sightline.models.baselines.difference import require_second_view  # noqa: PLC0415
+    from sightline.models.baselines.features import SETTINGS, Features  # noqa: PLC0415
 
     return Baseline("features", Features(), requires=require_second_view, settings=SETTINGS)
 
 
 def _oracle() -> Model:
-    from sightline.models.baselines import Baseline  # noqa: PLC0415
-    from sightline.models.oracle import SETTINGS, oracle, require_geometry  # noqa: PLC0415
+    from sightline.models.baselines.baseline import Baseline  # noqa: PLC0415
+    from sightline.models.baselines.oracle import SETTINGS, oracle, require_geometry  # noqa: PLC0415
 
     return Baseline("oracle", oracle, requires=require_geometry, settings=SETTINGS)
 
 
 def _copy_first_mask() -> Model:
-    from sightline.models.trackers import CopyFirstMask, TrackerModel  # noqa: PLC0415
+    from sightline.models.tracking.trackers import CopyFirstMask, TrackerModel  # noqa: PLC0415
 
     return TrackerModel(CopyFirstMask())
 
 
 def _flow_warp() -> Model:
-    from sightline.models.trackers import FlowWarp, TrackerModel  # noqa: PLC0415
+    from sightline.models.tracking.trackers import FlowWarp, TrackerModel  # noqa: PLC0415
 
     return TrackerModel(FlowWarp())
 
 
 def _chance() -> Model:
-    from sightline.models.answer_baselines import PoolModel  # noqa: PLC0415
+    from sightline.models.baselines.answers import PoolModel  # noqa: PLC0415
 
     return PoolModel("chance")
 
 
 def _frequent() -> Model:
-    from sightline.models.answer_baselines import PoolModel  # noqa: PLC0415
+    from sightline.models.baselines.answers import PoolModel  # noqa: PLC0415
 
     return PoolModel("frequent")
 
 
 def _largest_object() -> Model:
-    from sightline.models.object_baselines import ObjectModel, largest  # noqa: PLC0415
+    from sightline.models.baselines.objects import ObjectModel, largest  # noqa: PLC0415
 
     return ObjectModel("largest-object", largest)
 
 
 def _center_object() -> Model:
-    from sightline.models.object_baselines import ObjectModel, most_central  # noqa: PLC0415
+    from sightline.models.baselines.objects import ObjectModel, most_central  # noqa: PLC0415
 
     return ObjectModel("center-object", most_central)
 
@@ -123,8 +123,8 @@ CHOOSERS: dict[str, Callable[[], Model]] = {"largest-object": _largest_object, "
 
 
 def _openai(rest: str, options: ModelOptions) -> Model:
-    from sightline.models.endpoint import Endpoint  # noqa: PLC0415
-    from sightline.models.server_address import parse_spec  # noqa: PLC0415
+    from sightline.models.openai.address import parse_spec  # noqa: PLC0415
+    from sightline.models.openai.endpoint import Endpoint  # noqa: PLC0415
 
     url, name = parse_spec(rest)
     return Endpoint(url, name, options)
@@ -171,13 +171,13 @@ def _roborefer(rest: str, options: ModelOptions) -> Model:
 
 
 def _frequent_elsewhere(rest: str, _options: ModelOptions) -> Model:
-    from sightline.models.answer_baselines import PoolModel  # noqa: PLC0415
+    from sightline.models.baselines.answers import PoolModel  # noqa: PLC0415
 
     return PoolModel("frequent", fitted_on=Path(rest))
 
 
 def _blind(rest: str, options: ModelOptions) -> Model:
-    from sightline.models.blind import Blind  # noqa: PLC0415
+    from sightline.models.baselines.blind import Blind  # noqa: PLC0415
 
     return Blind(get_model(rest, options))
 

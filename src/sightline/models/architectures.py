@@ -129,8 +129,8 @@ def _spatial_mllm() -> Architecture:
 
 
 def _transformers() -> Architecture:
-    from sightline.models.huggingface import huggingface  # noqa: PLC0415
-    from sightline.models.huggingface_trained import TrainedHuggingFace  # noqa: PLC0415
+    from sightline.models.huggingface.asked import huggingface  # noqa: PLC0415
+    from sightline.models.huggingface.trained import TrainedHuggingFace  # noqa: PLC0415
 
     return Architecture(huggingface, TrainedHuggingFace)
 

@@ -27,7 +27,7 @@ from sightline.depth_codecs import DepthCodec
 from sightline.errors import InputError
 from sightline.files import read_json
 from sightline.models.checkpoint import CONFIG, Checkpoint, open_checkpoint
-from sightline.models.huggingface import refuse_missing
+from sightline.models.huggingface.asked import refuse_missing
 from sightline.taskset.depth import DepthSettings, Quantity
 
 PACKAGES = ("torch", "transformers")

@@ -22,8 +22,8 @@ from jaxtyping import UInt8
 from sightline import video
 from sightline.errors import InputError
 from sightline.files import inside
-from sightline.models.clip_files import PICTURES, VideoFrames, open_frames
-from sightline.models.shown import RgbFrames
+from sightline.models.tracking.clip_files import PICTURES, VideoFrames, open_frames
+from sightline.models.tracking.shown import RgbFrames
 from sightline.serve.pictures import PictureReader, from_base64
 from sightline.serve.posted import Limits
 from sightline.serve.refusal import Refusal, wrong

@@ -14,7 +14,7 @@ from sightline.dialects import Dialect
 from sightline.errors import InputError
 from sightline.evaluate.predict import read_reply
 from sightline.models import Model
-from sightline.models.baselines import Baseline
+from sightline.models.baselines.baseline import Baseline
 from sightline.models.model import Failure, replies_of
 from sightline.serve.batcher import Answered, Batcher, Closed, Full
 from sightline.serve.clips import ClipFolder

@@ -15,7 +15,7 @@ import transformers  # pyright: ignore[reportMissingImports]
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers  # pyright: ignore[reportMissingImports]
 
 from sightline.models import ModelOptions
-from sightline.models.huggingface import HuggingFace, huggingface
+from sightline.models.huggingface.asked import HuggingFace, huggingface
 from sightline.taskset.store import TaskSet
 from sightline.types import Question, TextPart
 

@@ -14,8 +14,8 @@ from sightline.evaluate.score import score_run
 from sightline.evaluate.summary import summarise
 from sightline.models import ModelOptions, get_model
 from sightline.models.checkpoint import open_checkpoint
-from sightline.models.families import FAMILIES
-from sightline.models.huggingface_inputs import Batch, Inputs
+from sightline.models.huggingface.families import FAMILIES
+from sightline.models.huggingface.inputs import Batch, Inputs
 from sightline.taskset.store import TaskSet
 from sightline.types import ImagePart, ImageRef, Points, Question
 

@@ -18,7 +18,7 @@ from sightline.models.sa2va.asked import Sa2VaModel, question_text  # noqa: E402
 from sightline.models.sa2va.modes import MODES  # noqa: E402
 from sightline.models.sa2va.network import Heard  # noqa: E402
 from sightline.models.sa2va.segment import Segmented, segment  # noqa: E402
-from sightline.models.shown import QuestionFrames  # noqa: E402
+from sightline.models.tracking.shown import QuestionFrames  # noqa: E402
 from sightline.tasks.footage import Sampling  # noqa: E402
 from sightline.tasks.refer import ReferOptions  # noqa: E402
 from sightline.taskset.build import build  # noqa: E402

@@ -14,7 +14,7 @@ from sightline.evaluate.run import read_predictions  # noqa: E402
 from sightline.evaluate.suite import choose  # noqa: E402
 from sightline.geometry.masks import decode_mask  # noqa: E402
 from sightline.models import ModelOptions  # noqa: E402
-from sightline.models.box_masks import BoxMasks, Pointed  # noqa: E402
+from sightline.models.tracking.box_masks import BoxMasks, Pointed  # noqa: E402
 from sightline.models.sam2.architecture import tiny_config  # noqa: E402
 from sightline.models.sam2.clip import ClipModel  # noqa: E402
 from sightline.models.sam2.parts import fresh_model  # noqa: E402

@@ -18,8 +18,8 @@ from sightline.geometry.masks import decode_mask  # noqa: E402
 from sightline.models.sam2.clip import ClipModel  # noqa: E402
 from sightline.models.sam2.names import from_original  # noqa: E402
 from sightline.models.sam2.track import PictureFrames, ready, ready_mask, track_frames  # noqa: E402
-from sightline.models.shown import Shown  # noqa: E402
-from sightline.models.trackers import whole_tracks  # noqa: E402
+from sightline.models.tracking.shown import Shown  # noqa: E402
+from sightline.models.tracking.trackers import whole_tracks  # noqa: E402
 
 WIDTH, HEIGHT, SIDE = 96, 60, 128
 

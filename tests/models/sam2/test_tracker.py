@@ -18,9 +18,9 @@ from sightline.models.sam2 import tracker as module  # noqa: E402
 from sightline.models.sam2.names import from_original  # noqa: E402
 from sightline.models.sam2.tracker import Sam2Settings, Sam2Tracker  # noqa: E402
 from sightline.models.sam2.weights import write_folder, write_original  # noqa: E402
-from sightline.models.shown import Shown  # noqa: E402
-from sightline.models.trackers import TrackerModel, whole_tracks  # noqa: E402
-from tests.models.moving import Moving, region  # noqa: E402
+from sightline.models.tracking.shown import Shown  # noqa: E402
+from sightline.models.tracking.trackers import TrackerModel, whole_tracks  # noqa: E402
+from tests.models.tracking.moving import Moving, region  # noqa: E402
 
 SHOWN = [
     Shown(frame=0, object_id="a", mask=region(0)),

@@ -157,7 +157,7 @@ def test_ablations_change_the_model_and_are_written_with_it(checkpoint: Path, tm
 
 
 def test_an_ablation_of_another_model_is_refused(saved_qwen: Path):
-    from sightline.models.huggingface_trained import TrainedHuggingFace  # noqa: PLC0415
+    from sightline.models.huggingface.trained import TrainedHuggingFace  # noqa: PLC0415
 
     with pytest.raises(InputError, match=r"model\.geometry is for Spatial-MLLM"):
         TrainedHuggingFace(saved_qwen, ModelOptions(), TrainingView(geometry="none"))

@@ -35,7 +35,7 @@ from sightline.models.sa2va.conversation import MEDIUM
 from sightline.models.sa2va.modes import NUM_PROMPTED, Mode, get_mode
 from sightline.models.sa2va.network import Sa2Va
 from sightline.models.sa2va.segment import MOST_MASKS, Segmented, asking, segment
-from sightline.models.shown import QuestionFrames, RgbFrames, clips_of
+from sightline.models.tracking.shown import QuestionFrames, RgbFrames, clips_of
 from sightline.taskset.store import TaskSet
 from sightline.types import Exposure, MaskAnswer, MaskRle, MaskTrack, Question, TextPart
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from sightline.models.sam2.track import DEVIATION, MEAN
-from sightline.models.shown import RgbFrames
+from sightline.models.tracking.shown import RgbFrames
 
 Constants = Literal["rounded", "exact"]
 """`rounded`: to bfloat16, as published inference has them. `exact`: as training has them."""

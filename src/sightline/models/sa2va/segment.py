@@ -13,7 +13,7 @@ from sightline.geometry.masks import encode_mask
 from sightline.models.sa2va.modes import Mode
 from sightline.models.sa2va.network import Heard, Sa2Va
 from sightline.models.sa2va.pictures import SquareFrames, at_picture_size
-from sightline.models.shown import RgbFrames
+from sightline.models.tracking.shown import RgbFrames
 from sightline.types import MaskRle
 
 MOST_MASKS = 32  # of an answer: a model that says nothing but [SEG] is not followed into thousands of objects

@@ -21,7 +21,7 @@ from sightline.geometry.masks import encode_mask
 from sightline.models.sam2.clip import ClipModel
 from sightline.models.sam2.prompts import BOTTOM_RIGHT, NEGATIVE, POSITIVE, TOP_LEFT
 from sightline.models.sam2.propagate import Frames, ObjectPrompt, propagate
-from sightline.models.shown import Shown
+from sightline.models.tracking.shown import Shown
 from sightline.types import MaskRle
 
 MEAN = (0.485, 0.456, 0.406)

@@ -28,8 +28,8 @@ from sightline.models.options import ModelOptions
 from sightline.models.sam2.clip import ClipModel
 from sightline.models.sam2.track import ready, track_frames
 from sightline.models.sam2.weights import load_sam2
-from sightline.models.shown import RgbFrames, Shown, check_mask_size
-from sightline.models.trackers import Found, TrackerModel, check_shown
+from sightline.models.tracking.shown import RgbFrames, Shown, check_mask_size
+from sightline.models.tracking.trackers import Found, TrackerModel, check_shown
 
 KEYS = ("config", "size", "both_directions", "offload", "objects")
 YES_OR_NO = {"yes": True, "no": False}

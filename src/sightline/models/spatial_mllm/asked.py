@@ -19,9 +19,9 @@ from sightline.dialects.render import render_with_clips
 from sightline.errors import InputError
 from sightline.files import read_json
 from sightline.models.checkpoint import CONFIG, Checkpoint, open_checkpoint
-from sightline.models.families import family_dialect
-from sightline.models.huggingface import DTYPES, HuggingFace
-from sightline.models.huggingface_inputs import Batch, Inputs
+from sightline.models.huggingface.asked import DTYPES, HuggingFace
+from sightline.models.huggingface.families import family_dialect
+from sightline.models.huggingface.inputs import Batch, Inputs
 from sightline.models.options import ModelOptions
 from sightline.models.spatial_mllm.frames import FRAMES
 from sightline.models.spatial_mllm.processor import STEP_S, SpatialProcessor

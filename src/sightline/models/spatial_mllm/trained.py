@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sightline.errors import InputError
 from sightline.files import read_json, whole_folder
 from sightline.models.checkpoint import CONFIG
-from sightline.models.huggingface_trained import GENERATION, TrainedHuggingFace
+from sightline.models.huggingface.trained import GENERATION, TrainedHuggingFace
 from sightline.models.options import ModelOptions
 from sightline.models.spatial_mllm.asked import AskedSpatialMllm, SpatialInputs, spatial_mllm_model
 from sightline.models.spatial_mllm.feature_cache import CacheSettings, Stored

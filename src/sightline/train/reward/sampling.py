@@ -21,7 +21,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from sightline.errors import InputError
 from sightline.models.architectures import TrainedCheckpoint
-from sightline.models.huggingface_trained import TrainedHuggingFace
+from sightline.models.huggingface.trained import TrainedHuggingFace
 from sightline.train.reward.prompts import Prompt, folders
 from sightline.train.reward.settings import RewardSettings
 from sightline.types import Question

@@ -20,7 +20,7 @@ from sightline.evaluate.vos.table import to_csv
 from sightline.files import inside
 from sightline.geometry.boxes import mask_to_box
 from sightline.geometry.masks import decode_mask
-from sightline.models.baselines import deepest_pixel
+from sightline.models.baselines.baseline import deepest_pixel
 from sightline.models.sam2.clip import ClipModel
 from sightline.models.sam2.prompts import BOTTOM_RIGHT, POSITIVE, TOP_LEFT
 from sightline.models.sam2.propagate import ObjectPrompt, propagate

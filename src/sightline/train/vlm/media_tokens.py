@@ -22,7 +22,7 @@ from jaxtyping import Int64
 
 from sightline.errors import InputError
 from sightline.geometry.resize import smart_resize
-from sightline.models.huggingface_inputs import SMART_RESIZE
+from sightline.models.huggingface.inputs import SMART_RESIZE
 
 MAX_SIZES = 2**16
 

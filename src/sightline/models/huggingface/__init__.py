@@ -1,0 +1,1 @@
+"""Vision-language checkpoints that transformers runs on this machine: asked (`hf:FOLDER`) and trained."""

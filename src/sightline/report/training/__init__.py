@@ -1,0 +1,1 @@
+"""The page on trainings: `page.write_training_report`."""

@@ -1,0 +1,1 @@
+"""The page on saved masks of trackers: `page.write_vos_report`."""
