@@ -4,7 +4,7 @@ from pathlib import Path
 from sightline.dialects import DIALECTS
 from sightline.models.huggingface.families import FAMILIES, PLAIN_PROMPT
 
-DOCS = Path(__file__).parents[2] / "docs" / "models.md"
+DOCS = Path(__file__).parents[3] / "docs" / "models.md"
 HEADER = "| model_type | families | dialect |"
 
 
