@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from sightline.errors import InputError
+from sightline.evaluate.choosing import choose
 from sightline.evaluate.predict import predict
 from sightline.evaluate.run import describe_run, open_run, read_predictions
 from sightline.evaluate.score import score_run
-from sightline.evaluate.suite import Suite, choose
+from sightline.evaluate.suite import Suite
 from sightline.evaluate.summary import summarise
 from sightline.geometry.masks import rle_area, rle_box, union_masks
 from sightline.models import ModelOptions, NotApplicable, get_model
@@ -69,6 +70,13 @@ def test_answered_boxes_prompt_all_their_frames_in_one_pass(sets: dict[str, Task
     assert list(moving) == [square(MOVING[key]) for key in (0, 0, 2, 2, 2, 5)]
     assert list(still) == [square(STILL[0] or MOVING[0])] * NUM_FRAMES
     assert list(both) == [union_masks([first, second]) for first, second in zip(moving, still, strict=True) if first and second]
+
+
+def test_the_boxes_of_answered_masks_prompt_as_well(sets: dict[str, TaskSet], tmp_path: Path) -> None:
+    asked = sets["refer_mask_track"]
+    run = write_run(tmp_path / "run", asked, [truth_of(example) for example in asked])
+    moving, _, _ = (frames_of(one) for one in masks_of(asked, tmp_path / "m", f"boxes:{run}#copy-first-mask"))
+    assert list(moving) == [square(box) for box in MOVING]  # of squares, the filled boxes are the masks
 
 
 def test_a_frame_that_was_asked_and_has_no_box_can_be_kept_empty(sets: dict[str, TaskSet], tmp_path: Path) -> None:

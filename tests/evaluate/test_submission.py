@@ -12,9 +12,9 @@ from PIL import Image
 from sightline.cli import run as command
 from sightline.dialects import get_dialect
 from sightline.errors import InputError
+from sightline.evaluate.choosing import choose
 from sightline.evaluate.predict import predict
 from sightline.evaluate.submission import submit_run
-from sightline.evaluate.suite import choose
 from sightline.export.rendered import render
 from sightline.geometry.masks import decode_mask
 from sightline.models import ModelOptions

@@ -11,8 +11,9 @@ import pytest
 
 from sightline.errors import InputError
 from sightline.evaluate import suite
-from sightline.evaluate.run import read_predictions
-from sightline.evaluate.suite import Suite, choose_all
+from sightline.evaluate.choosing import choose_all
+from sightline.evaluate.run import read_predictions, set_names
+from sightline.evaluate.suite import Suite
 from sightline.models import Model, ModelOptions, get_model
 from sightline.taskset.store import TaskSet
 from sightline.types import Example
@@ -80,3 +81,17 @@ def test_runs_stand_by_task_set_in_the_order_of_the_models_and_what_is_left_out_
     (why_not,) = skipped
     assert why_not.startswith(f"answers on {name}: ")
     assert "no answer to any example" in why_not
+
+
+def test_task_sets_of_one_name_are_told_apart_by_their_folders(taskset: TaskSet, tmp_path: Path) -> None:
+    sets = [
+        ("spatial_qa-test", "tasks/vsi/spatial_qa-test"),
+        ("spatial_qa-test", "tasks/sqa/spatial_qa-test"),
+        ("t2b-test", "t2b-test"),
+    ]
+    assert set_names(sets) == ["vsi-spatial_qa-test", "sqa-spatial_qa-test", "t2b-test"]
+    with pytest.raises(
+        InputError, match=rf"two task sets are called .*-{taskset.manifest.name}, one of them .*: evaluate them into two"
+    ):
+        Suite([taskset, taskset], tmp_path, limit=None, max_errors=0.0).ask(["center"], NO_OPTIONS)
+    assert not (tmp_path / "center").exists()

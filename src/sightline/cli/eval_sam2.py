@@ -119,7 +119,7 @@ def eval_sam2(
     checkpoints = _checkpoints(settings)
     taskset = _build(settings, out, quiet=json)
     models = [*settings.baselines, *checkpoints.values()]
-    _, page, _ = run_all([taskset], models, out / "runs", options=_options(settings), quiet=json)
+    page = run_all([taskset], models, out / "runs", options=_options(settings), quiet=json).page
     tables, comparison = _tables(settings, out, taskset, list(checkpoints), quiet=json)
     for name in checkpoints if settings.write else ():
         _write_masks(settings, out, taskset, name, quiet=json)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from sightline.cli.console import emit, plain, print_table, say
 from sightline.cli.summaries import print_summaries
+from sightline.errors import InputError
 
 if TYPE_CHECKING:
+    from sightline.evaluate.protocols.qa.runs import QaSummary
     from sightline.evaluate.protocols.x3_compare import Line
     from sightline.evaluate.summary import Summary
 
@@ -45,9 +47,10 @@ class Protocol(enum.StrEnum):
 
 class Published(enum.StrEnum):
     """Those of pointing benchmarks, which `sightline eval` also knows; `benchmark`: of referring data those of the data set that a
-    task set is from."""
+    task set is from; `qa`: of spatial questions every rule that fits."""
 
     benchmark = "benchmark"
+    qa = "qa"
     refspatial_original = "refspatial-original"
     where2place_original = "where2place-original"
     robospatial_original = "robospatial-original"
@@ -105,19 +108,22 @@ def _score_published(run: Path, summary: "Summary", protocol: str, *, taskset: P
     emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
 
 
-def published_too(runs: Path, summaries: "Sequence[Summary]", protocol: Published) -> "tuple[list[object], Callable[[], None]]":
-    """Score the runs in `runs`, of which the summaries are, by a benchmark's authors' rule too; what was found, and what prints
-    both rules side by side.
+def published_too(
+    folders: Sequence[Path], summaries: "Sequence[Summary]", protocol: Published
+) -> "tuple[list[object], Callable[[], None]]":
+    """Score runs, of which the summaries are, by a benchmark's authors' rule too; what was found, and what prints both rules side
+    by side.
 
     Raises:
         InputError: a task set that this rule is not for.
     """
     if protocol is Published.benchmark:
-        return _own_rules_too(runs, summaries)
+        return _own_rules_too(folders, summaries)
+    if protocol is Published.qa:
+        return _qa_rules_too(folders, summaries)
     from sightline.evaluate.protocols.published import summarise_published, summary_file  # noqa: PLC0415
     from sightline.evaluate.protocols.published_compare import compare_published  # noqa: PLC0415
 
-    folders = [runs / summary.run.model / summary.run.taskset_name for summary in summaries]
     pairs = zip(folders, summaries, strict=True)
     found = [summarise_published(folder, protocol.value, partial=summary.num_missing > 0) for folder, summary in pairs]
 
@@ -129,16 +135,16 @@ def published_too(runs: Path, summaries: "Sequence[Summary]", protocol: Publishe
     return [plain(published) for published in found], text
 
 
-def _own_rules_too(runs: Path, summaries: "Sequence[Summary]") -> "tuple[list[object], Callable[[], None]]":
+def _own_rules_too(folders: Sequence[Path], summaries: "Sequence[Summary]") -> "tuple[list[object], Callable[[], None]]":
     """Each run on referring data also by the rules of its benchmark; what cannot be scored so says why and stays as it is."""
     from sightline.evaluate.protocols.own_rules import scored_by_own_rules  # noqa: PLC0415
     from sightline.evaluate.protocols.referring_compare import compare_referring  # noqa: PLC0415
     from sightline.evaluate.protocols.referring_original import ReferringSummary, summary_file  # noqa: PLC0415
 
     found = [
-        (runs / summary.run.model / summary.run.taskset_name, summary, theirs)
-        for summary in summaries
-        for theirs in scored_by_own_rules(runs / summary.run.model / summary.run.taskset_name, partial=summary.num_missing > 0)
+        (folder, summary, theirs)
+        for folder, summary in zip(folders, summaries, strict=True)
+        for theirs in scored_by_own_rules(folder, partial=summary.num_missing > 0)
     ]
     for folder, _, theirs in found:
         if not isinstance(theirs, ReferringSummary):
@@ -164,28 +170,52 @@ def _score_referring(run: Path, summary: "Summary", protocol: str, *, taskset: P
     emit(value, as_json=json, text=lambda: _print_protocols(summary, protocol, lines, by=by, written=written))
 
 
+def _qa_rules_too(folders: Sequence[Path], summaries: "Sequence[Summary]") -> "tuple[list[object], Callable[[], None]]":
+    """Each run by all published rules that fit its questions; where none does, the reason is told and the run stays as it is."""
+    from sightline.evaluate.protocols.qa.runs import summarise_qa  # noqa: PLC0415
+
+    found: list[tuple[Path, tuple[QaSummary, ...]]] = []
+    for folder, summary in zip(folders, summaries, strict=True):
+        try:
+            found.append((folder, summarise_qa(folder, partial=summary.num_missing > 0)))
+        except InputError as error:
+            say(f"not by a published rule: {error}")
+
+    def text() -> None:
+        for folder, by_rule in found:
+            _print_qa(f"{folder.parent.name} on {folder.name}, %", by_rule)
+
+    return [plain(each) for _, by_rule in found for each in by_rule], text
+
+
 def _score_qa(
     run: Path, summary: "Summary", protocols: tuple[str, ...], *, taskset: Path | None, by: Sequence[str], json: bool
 ) -> None:
     """Score by the rules of spatial QA too, one column each."""
-    from sightline.evaluate.protocols.qa.runs import summarise_qa, table_rows  # noqa: PLC0415
+    from sightline.evaluate.protocols.qa.runs import summarise_qa  # noqa: PLC0415
 
     found = summarise_qa(run, protocols, taskset=taskset, partial=summary.num_missing > 0)
 
     def text() -> None:
         if by:
             print_summaries([summary], by=by)
-        title = f"{summary.run.model} on {summary.run.taskset_name}, %"
-        print_table(title, ("metric", *(each.protocol for each in found)), table_rows(found))
-        for each in found:
-            for reason in dict.fromkeys(each.not_run.values()):
-                names = ", ".join(name for name, why in each.not_run.items() if why == reason)
-                print(f"{each.protocol}: not run: {names}: {reason}.")
-        fewest, most = found[0].num_frames if found else (0, 0)
-        frames = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-        print(f"In brackets: the denominator. Pictures a question: {frames}. Prompts {found[0].prompts if found else '–'}.")
+        _print_qa(f"{summary.run.model} on {summary.run.taskset_name}, %", found)
 
     emit({"summary": plain(summary)} | {each.protocol: plain(each) for each in found}, as_json=json, text=text)
+
+
+def _print_qa(title: str, found: "Sequence[QaSummary]") -> None:
+    """One column a rule."""
+    from sightline.evaluate.protocols.qa.runs import table_rows  # noqa: PLC0415
+
+    print_table(title, ("metric", *(each.protocol for each in found)), table_rows(found))
+    for each in found:
+        for reason in dict.fromkeys(each.not_run.values()):
+            names = ", ".join(name for name, why in each.not_run.items() if why == reason)
+            print(f"{each.protocol}: not run: {names}: {reason}.")
+    fewest, most = found[0].num_frames if found else (0, 0)
+    frames = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    print(f"In brackets: the denominator. Pictures a question: {frames}. Prompts {found[0].prompts if found else '–'}.")
 
 
 def _print_protocols(summary: "Summary", protocol: str, lines: "Sequence[Line]", *, by: Sequence[str], written: Path) -> None:

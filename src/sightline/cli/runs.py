@@ -3,6 +3,7 @@
 import enum
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,9 @@ MaxErrors = Annotated[
 ]
 
 
+AskedBy = Annotated[int, typer.Option("--workers", min=1, help="Processes, each with the model; several GPUs are taken in turn.")]
+
+
 class By(enum.StrEnum):
     tier = "tier"
     size = "size"
@@ -56,25 +60,27 @@ Bys = Annotated[list[By] | None, typer.Option("--by", help="Also a table of the 
 
 @app.command()
 @takes_model_options
-def predict(
+def predict(  # noqa: PLR0913 - one parameter an option
     taskset: Annotated[Path, typer.Argument(help="A task set.")],
     *,
     model: ModelName,
     out: Out,
     options: "ModelOptions",
+    workers: AskedBy = 1,
     limit: Limit = None,
     max_errors: MaxErrors = 0.01,
     json: Json = False,
 ) -> None:
     """Ask a model every question of a task set. The same command goes on where it stopped."""
+    from sightline.evaluate.choosing import choose  # noqa: PLC0415
     from sightline.evaluate.predict import predict as ask  # noqa: PLC0415
-    from sightline.evaluate.suite import choose  # noqa: PLC0415
+    from sightline.evaluate.spread import spread  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
     with progress(quiet=json) as bar:
         name = f"{model} on {taskset.name}"
         tasks = TaskSet(taskset)
-        chosen = choose(model, options).answering(tasks)
+        chosen = spread(choose(model, options), options, workers).answering(tasks)
         info = ask(tasks, chosen, out, limit=limit, max_errors=max_errors, on_progress=lambda done, total: bar(name, done, total))
     emit(plain(info), as_json=json, text=lambda: print(f"{out}: predictions complete. Next: sightline score {out}"))
 
@@ -192,6 +198,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     model: ModelNames,
     out: Out,
     options: "ModelOptions",
+    workers: AskedBy = 1,
     limit: Limit = None,
     max_errors: MaxErrors = 0.01,
     by: Bys = None,
@@ -202,19 +209,29 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 
     `sightline eval sam2 KEY=VALUE...` evaluates a SAM 2 checkpoint on videos: docs/sam2.md.
     """
-    summaries, page, skipped = run_all(tasksets, model, out, options=options, limit=limit, max_errors=max_errors, quiet=json)
+    asked = run_all(tasksets, model, out, options=options, workers=workers, limit=limit, max_errors=max_errors, quiet=json)
 
-    theirs, print_theirs = ([], None) if protocol is None else published_too(out, summaries, protocol)
+    theirs, print_theirs = ([], None) if protocol is None else published_too(asked.folders, asked.summaries, protocol)
 
     def text() -> None:
-        print_summaries(summaries, by=by or ())
+        print_summaries(asked.summaries, by=by or ())
         if print_theirs is not None:
             print_theirs()
-        print(f"report: {page}")
+        print(f"report: {asked.page}")
 
-    value = {"summaries": plain(summaries), "report": str(page), "skipped": skipped}
+    value = {"summaries": plain(asked.summaries), "report": str(asked.page), "skipped": asked.skipped}
     value |= {} if protocol is None else {protocol.value: theirs}
     emit(value, as_json=json, text=text)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Scored runs with their summaries, the report's page, and one line for each pair left out and why."""
+
+    folders: list[Path]
+    summaries: "list[Summary]"
+    page: Path
+    skipped: list[str]
 
 
 def run_all(  # noqa: PLR0913 - the options of one command, all by name
@@ -223,18 +240,19 @@ def run_all(  # noqa: PLR0913 - the options of one command, all by name
     out: Path,
     *,
     options: "ModelOptions | None" = None,
+    workers: int = 1,
     limit: int | None = None,
     max_errors: float = 0.01,
     also: Sequence[Path] = (),
     quiet: bool = False,
-) -> tuple[list["Summary"], Path, list[str]]:
-    """Every model on every task set. Returns the summaries, the report's page, and one line for each pair left out and why.
+) -> Evaluated:
+    """Every model on every task set.
 
     `also`: runs that are scored and reported with these, whose questions have been asked before.
 
     Raises:
-        InputError: two task sets or two models of one name, nothing that any of the models can answer, or another process writes
-            a run or the report.
+        InputError: two task sets or two models that cannot be told apart, nothing that any of the models can answer, or another
+            process writes a run or the report.
     """
     from sightline.evaluate.suite import Suite  # noqa: PLC0415
     from sightline.files import only_writer  # noqa: PLC0415
@@ -242,13 +260,10 @@ def run_all(  # noqa: PLR0913 - the options of one command, all by name
     from sightline.report.write import write_report  # noqa: PLC0415
     from sightline.taskset.store import TaskSet  # noqa: PLC0415
 
-    opened = [TaskSet(path) for path in tasksets]
-    names = [tasks.manifest.name for tasks in opened]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two task sets are called {name}: evaluate them into two folders.")
     with progress(quiet=quiet) as bar:
-        suite = Suite(opened, out, limit=limit, max_errors=max_errors, on_progress=bar)
+        suite = Suite(
+            [TaskSet(path) for path in tasksets], out, limit=limit, max_errors=max_errors, on_progress=bar, workers=workers
+        )
         folders, skipped = suite.ask(models, options or ModelOptions())
         folders += also
         summaries = [_score(folder, partial=limit is not None, quiet=True) for folder in folders]
@@ -258,7 +273,7 @@ def run_all(  # noqa: PLR0913 - the options of one command, all by name
             raise InputError("nothing to report: no model could answer any of the task sets (reasons above).")
         with only_writer(out):
             page = write_report(folders, out / "report", on_progress=lambda done, total: bar("report", done, total))
-    return summaries, page, skipped
+    return Evaluated(folders, summaries, page, skipped)
 
 
 def _score(run: Path, *, taskset: Path | None = None, partial: bool, quiet: bool) -> "Summary":

@@ -1,6 +1,7 @@
 """`boxes:SOURCE#TRACKER`: the boxes that a run answered, or those of a truth, as the prompts of a tracker.
 
-    boxes:RUN#CHECKPOINT              a run on refer_track or refer_box, and a SAM 2 checkpoint with the settings of sam2:
+    boxes:RUN#CHECKPOINT              a run on refer_track or refer_box, and a SAM 2 checkpoint with the settings of sam2:; of a run
+                                      on refer_mask_track or refer_mask, the boxes of its masks
     boxes:RUNS/MODEL#CHECKPOINT       all runs of a model, as eval leaves them; the one that belongs to the task set is taken
     boxes:TASKSET#CHECKPOINT          the true boxes of a box task set, in the frames that it shows
     boxes:truth#CHECKPOINT            the true boxes of the task set that is answered, in all its frames
@@ -25,6 +26,7 @@ from sightline.evaluate.measured import usable
 from sightline.evaluate.run import RUN, read_predictions, read_run
 from sightline.evaluate.score import open_taskset
 from sightline.geometry.boxes import Box
+from sightline.geometry.masks import rle_box
 from sightline.models import PREFIXES, TRACKERS, NotApplicable
 from sightline.models.model import Failure
 from sightline.models.options import ModelOptions, split_name
@@ -32,10 +34,10 @@ from sightline.models.tracking.box_links import link_boxes
 from sightline.models.tracking.box_masks import SHAPES, BoxMasks, BoxSource, Pointed
 from sightline.models.tracking.trackers import TrackerModel
 from sightline.taskset.store import TaskSet
-from sightline.types import HIDDEN, Answer, Boxes, BoxTrack, Example, Prediction, Question
+from sightline.types import HIDDEN, Answer, Boxes, BoxTrack, Example, MaskAnswer, MaskTrack, Prediction, Question
 
 PREFIX, TRUTH = "boxes:", "truth"
-BOX_SHAPES = ("box", "box_track")
+BOX_SHAPES, MASK_SHAPES = ("box", "box_track"), ("mask", "mask_track")
 ABSENT = ("followed", "empty")
 MANIFEST = "manifest.json"
 Source = TypeVar("Source", "TrueBoxes", "RunBoxes")
@@ -147,7 +149,7 @@ def _source(path: Path | None, taskset: TaskSet) -> BoxSource:
     if (path / MANIFEST).is_file():
         return _belonging(TrueBoxes(TaskSet(path)), taskset)
     if (path / RUN).is_file():
-        return _belonging(RunBoxes(path), taskset)
+        return _belonging(RunBoxes(path), taskset, shapes=(*BOX_SHAPES, *MASK_SHAPES))
     faults: list[str] = []
     found: list[RunBoxes] = []
     for folder in _runs(path):
@@ -165,15 +167,15 @@ def _source(path: Path | None, taskset: TaskSet) -> BoxSource:
     return found[0]
 
 
-def _belonging(source: Source, taskset: TaskSet) -> Source:
-    """The source, if it has boxes for all examples of the task set.
+def _belonging(source: Source, taskset: TaskSet, *, shapes: Sequence[str] = BOX_SHAPES) -> Source:
+    """The source, if it has boxes for all examples of the task set, by answers of these shapes.
 
     Raises:
         NotApplicable: it asks for no boxes, or lacks an example.
     """
     asked = source.taskset
     first = next(iter(asked), None)
-    if first is None or first.question.form.shape not in BOX_SHAPES:
+    if first is None or first.question.form.shape not in shapes:
         shape = "nothing" if first is None else f"a {first.question.form.shape}"
         raise NotApplicable(f"{asked.path} asks for {shape}, and boxes are needed: a set of refer_track, refer_box or the like")
     known = {_unit(name) for name in asked.ids}
@@ -219,12 +221,18 @@ def _pictures(question: Question) -> list[str]:
 
 
 def _by_place(answer: Answer | None, places: Sequence[int]) -> Mapping[int, Sequence[Box]]:
-    """The answered boxes by position; none of an answer without boxes."""
+    """The answered boxes by position, those of masks where these were answered; none of an answer without either."""
     match answer:
         case BoxTrack(frames=frames):
             return {place: boxes for place, boxes in zip(places, frames, strict=True) if boxes}
         case Boxes(boxes=boxes):
             return {places[0]: boxes} if boxes else {}
+        case MaskTrack(frames=masks):
+            found = {place: rle_box(mask) for place, mask in zip(places, masks, strict=True) if mask is not None}
+            return {place: [box] for place, box in found.items() if box is not None}
+        case MaskAnswer(rle=mask):
+            box = rle_box(mask)
+            return {} if box is None else {places[0]: [box]}
     return {}
 
 

@@ -68,6 +68,13 @@ def describe_run(taskset: TaskSet, model: Model) -> RunInfo:
     )
 
 
+def set_names(sets: Sequence[tuple[str, str]]) -> list[str]:
+    """What task sets, each a name and a path, are called beside each other: where several have one name, that of the folder they
+    lie in stands before it (`tasks/vsi/spatial_qa-test` is `vsi-spatial_qa-test`)."""
+    names = [name for name, _ in sets]
+    return [name if names.count(name) == 1 else f"{Path(path).resolve().parent.name}-{name}" for name, path in sets]
+
+
 def open_run(folder: Path, info: RunInfo) -> None:
     """Begin a run in `folder`, or accept the one that stands there if it is the same in everything but the task set's place.
 

@@ -3,69 +3,31 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from sightline.errors import InputError
-from sightline.evaluate.answered_boxes import box_masks, is_box_masks
+from sightline.evaluate.choosing import Chosen, choose_all
 from sightline.evaluate.predict import predict
-from sightline.export.imported import imported_answers, is_imported
-from sightline.models import Model, ModelOptions, NotApplicable, get_model
+from sightline.evaluate.run import set_names
+from sightline.evaluate.spread import spread
+from sightline.models import Model, ModelOptions, NotApplicable
 from sightline.taskset.store import TaskSet
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A model that a user named: `answering` gives it for a task set, or raises NotApplicable."""
-
-    name: str
-    answering: Callable[[TaskSet], Model]
-
-
-def choose(spec: str, options: ModelOptions) -> Chosen:
-    """What `--model SPEC` means: a model of `models.get_model`, recorded answers (`import:PATH`), or masks of the boxes that
-    another run has (`boxes:RUN#CHECKPOINT`).
-
-    Raises:
-        FileNotFoundError, InputError: no such model.
-    """
-    if is_imported(spec):
-        answers = imported_answers(spec, options)
-        return Chosen(answers.name, answers.answers_to)
-    if is_box_masks(spec):
-        return Chosen(*box_masks(spec, options))
-    model = get_model(spec, options)
-    return Chosen(model.name, lambda _: model)
-
-
-def choose_all(specs: Sequence[str], options: ModelOptions) -> list[Chosen]:
-    """Each model once, in the order given.
-
-    Raises:
-        FileNotFoundError, InputError: no such model, or two of one name, whose runs would lie in one folder.
-    """
-    chosen: dict[str, tuple[str, Chosen]] = {}
-    for spec in dict.fromkeys(specs):
-        one = choose(spec, options)
-        if one.name in chosen:
-            raise InputError(
-                f"--model {chosen[one.name][0]!r} and --model {spec!r} are both called {one.name!r}. Name one of them: "
-                f"--model NAME={spec.partition('=')[2] if '=' in spec.partition(':')[0] else spec}"
-            )
-        chosen[one.name] = spec, one
-    return [one for _, one in chosen.values()]
-
-
-@dataclass(frozen=True)
 class Suite:
-    """The task sets that models are asked, where the runs go (`OUT/{model}/{task set}`), and how."""
+    """The task sets that models are asked, where the runs go (`OUT/{model}/{task set}`, by `run.set_names`), and how; `workers`: by
+    how many processes each model."""
 
     tasksets: Sequence[TaskSet]
     out: Path
     limit: int | None
     max_errors: float
     on_progress: Progress | None = None
+    workers: int = 1
 
     def ask(self, models: Sequence[str], options: ModelOptions) -> tuple[list[Path], list[str]]:
         """Every model every task set. Returns the runs, by task set and in the order of the models, and why what was left out was.
@@ -73,11 +35,12 @@ class Suite:
         A model goes when it has answered them all: checkpoints are never in memory two at a time.
 
         Raises:
-            InputError: as `choose_all` and `predict`.
+            InputError: as `choose_all`, `spread` and `predict`; or two task sets that cannot be told apart.
         """
         runs: set[Path] = set()
+        _ = self._called  # before anything is asked
         skipped = [f"{taskset.path} has no examples: see its ledger.jsonl." for taskset in self.tasksets if not len(taskset)]
-        waiting = choose_all(models, options)
+        waiting = [spread(chosen, options, self.workers) for chosen in choose_all(models, options)]
         names = [model.name for model in waiting]
         while waiting:
             for run, why_not in self._ask_one(waiting.pop(0)):
@@ -109,4 +72,14 @@ class Suite:
         predict(taskset, model, folder, limit=self.limit, max_errors=self.max_errors, on_progress=note)
 
     def _folder(self, name: str, taskset: TaskSet) -> Path:
-        return self.out / name / taskset.manifest.name
+        return self.out / name / self._called[taskset.path]
+
+    @cached_property
+    def _called(self) -> dict[Path, str]:
+        """What each task set's runs are called, by its path."""
+        sets = [(taskset.manifest.name, str(taskset.path)) for taskset in self.tasksets]
+        names = set_names(sets)
+        for name, (_, path) in zip(names, sets, strict=True):
+            if names.count(name) > 1:
+                raise InputError(f"two task sets are called {name}, one of them {path}: evaluate them into two folders.")
+        return dict(zip((taskset.path for taskset in self.tasksets), names, strict=True))

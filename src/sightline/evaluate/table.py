@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sightline.evaluate.metrics import Metric
+from sightline.evaluate.run import set_names
 from sightline.evaluate.summary import HEADLINE, Summary
 
 NOTHING = "–"
@@ -93,7 +94,9 @@ class Table:
 
 def tables(summaries: Sequence[Summary]) -> tuple[Table, ...]:
     """One table for each task set, in the order in which they come, with the task's headline metrics."""
-    return tuple(_table(group) for group in by_taskset(summaries))
+    groups = by_taskset(summaries)
+    titles = set_names([(group[0].run.taskset_name, group[0].run.taskset_path) for group in groups])
+    return tuple(_table(title, group) for title, group in zip(titles, groups, strict=True))
 
 
 def by_taskset(summaries: Sequence[Summary]) -> tuple[list[Summary], ...]:
@@ -127,11 +130,11 @@ def format_cell(name: str, summary: Summary) -> str:
     return format_metric(name, summary.metrics.get(name, Metric(value=None, n=0)))  # left out where nothing asks for it
 
 
-def _table(summaries: Sequence[Summary]) -> Table:
+def _table(title: str, summaries: Sequence[Summary]) -> Table:
     run = summaries[0].run
     columns = HEADLINE[run.task]
     return Table(
-        title=run.taskset_name,
+        title=title,
         task=run.task,
         columns=columns,
         labels=tuple(LABELS[name] for name in columns),

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import ascii_uppercase
 
 from sightline.errors import InputError
-from sightline.evaluate.run import RunInfo, read_run
+from sightline.evaluate.run import RunInfo, read_run, set_names
 from sightline.report.markup import show_hidden
 from sightline.taskset.store import TaskSet
 
@@ -73,7 +73,8 @@ def collect(folders: Sequence[Path], *, baseline: str | None = None) -> Collecti
         raise InputError(f"run {twice} is given twice: give each run once.")
     infos = [read_run(folder) for folder in folders]
     fingerprints = list(dict.fromkeys(info.taskset_fingerprint for info in infos))
-    names = _unique([_set_name(infos, fingerprint) for fingerprint in fingerprints])
+    first = [next(info for info in infos if info.taskset_fingerprint == fingerprint) for fingerprint in fingerprints]
+    names = _unique([show_hidden(name) for name in set_names([(info.taskset_name, info.taskset_path) for info in first])])
     labels: list[str] = []
     runs: list[Run] = []
     for folder, info in zip(folders, infos, strict=True):
@@ -100,10 +101,6 @@ def _baseline(models: Sequence[Model], name: str | None) -> Model:
     raise InputError(
         f"no run of a model called {name!r} to compare with: --baseline takes one of {', '.join(model.label for model in models)}."
     )
-
-
-def _set_name(infos: Sequence[RunInfo], fingerprint: str) -> str:
-    return next(show_hidden(info.taskset_name) for info in infos if info.taskset_fingerprint == fingerprint)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from sightline.errors import InputError
-from sightline.evaluate.suite import Suite, choose_all
+from sightline.evaluate.choosing import choose_all
+from sightline.evaluate.suite import Suite
 from sightline.models import ModelOptions, NotApplicable, get_model
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build

@@ -9,17 +9,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the models extra")
 pytest.importorskip("transformers", reason="needs the models extra")
 
+from sightline.evaluate.choosing import choose  # noqa: E402
 from sightline.evaluate.predict import predict  # noqa: E402
 from sightline.evaluate.run import read_predictions  # noqa: E402
-from sightline.evaluate.suite import choose  # noqa: E402
 from sightline.geometry.masks import decode_mask  # noqa: E402
 from sightline.models import ModelOptions  # noqa: E402
-from sightline.models.tracking.box_masks import BoxMasks, Pointed  # noqa: E402
 from sightline.models.sam2.architecture import tiny_config  # noqa: E402
 from sightline.models.sam2.clip import ClipModel  # noqa: E402
 from sightline.models.sam2.parts import fresh_model  # noqa: E402
 from sightline.models.sam2.tracker import Sam2Tracker  # noqa: E402
 from sightline.models.sam2.weights import write_folder  # noqa: E402
+from sightline.models.tracking.box_masks import BoxMasks, Pointed  # noqa: E402
 from sightline.taskset.store import TaskSet  # noqa: E402
 from sightline.types import MaskTrack, Prediction, Question  # noqa: E402
 from tests.evaluate.box_world import NUM_FRAMES, make_sets  # noqa: E402
