@@ -21,6 +21,7 @@ from sightline.models.model import Drawn, Reply
 from sightline.report.confusions import expression_of
 from sightline.serve.access import Access
 from sightline.serve.clips import ClipFolder
+from sightline.serve.depth_maker import DepthMaker
 from sightline.serve.server import Server
 from sightline.serve.service import Service, Settings
 from sightline.types import MaskAnswer, MaskRle, MaskTrack, Question, TextPart
@@ -92,10 +93,17 @@ class Served(Client):
 
 @contextlib.contextmanager
 def served(
-    model: Model, *, access: Access | None = None, grace_s: float = PATIENCE_S, clips: ClipFolder | None = None, **settings: Any
+    model: Model,
+    *,
+    access: Access | None = None,
+    grace_s: float = PATIENCE_S,
+    clips: ClipFolder | None = None,
+    makes_depth: DepthMaker | None = None,
+    **settings: Any,
 ) -> Iterator[Served]:
     # nothing is answered while something is expected, however long: no test depends on a clock
-    service = Service(model, Settings(**({"max_batch": 16, "max_wait_s": 1000.0} | settings)), clips=clips)
+    chosen = Settings(**({"max_batch": 16, "max_wait_s": 1000.0} | settings))
+    service = Service(model, chosen, clips=clips, makes_depth=makes_depth)
     server = Server(service, ("127.0.0.1", 0), access or Access(loopback=True))
     stop = threading.Event()
     with ThreadPoolExecutor(20) as pool:

@@ -11,15 +11,20 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'sightline[models]'")
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'sightline[models]'")
 
+from sightline.depth_codecs import minmax_picture  # noqa: E402
 from sightline.models import ModelOptions, get_model  # noqa: E402
+from sightline.models.depth import depth_model  # noqa: E402
 from sightline.models.roborefer.generation import greedy  # noqa: E402
 from sightline.models.roborefer.inputs import Picture, RoboReferInputs, RoboReferSample, asked_in_front  # noqa: E402
 from sightline.models.roborefer.opening import open_roborefer  # noqa: E402
 from sightline.models.roborefer.questions import sample_of  # noqa: E402
 from sightline.models.roborefer.weights import load_roborefer, write_published  # noqa: E402
+from sightline.serve.depth_maker import DepthMaker  # noqa: E402
 from sightline.serve.pictures import PostedSet  # noqa: E402
 from sightline.serve.posted import Limits  # noqa: E402
 from sightline.serve.query import read_query  # noqa: E402
+from sightline.serve.refusal import Refusal  # noqa: E402
+from tests.models.huggingface.depth.checkpoints import save_depth_anything  # noqa: E402
 from tests.models.roborefer import tiny  # noqa: E402
 from tests.serve.served import Speaker, picture, sent, served, until  # noqa: E402
 
@@ -105,6 +110,36 @@ def test_what_makes_no_sense_is_refused_with_its_field(model, change, status, wh
         assert service.get().status == 200
     assert (answer.status, answer.error["where"]) == (status, where), answer.error["message"]
     assert answer.error["remedy"]
+
+
+def test_the_originals_client_gets_depth_that_is_made_for_it(model, folder, tmp_path) -> None:
+    """It sends `enable_depth` 1 without any depth picture."""
+    network = depth_model(str(save_depth_anything(tmp_path / "network")))
+    said: dict[str, Any] = query(1) | {"enable_depth": 1}
+    made = minmax_picture(network.estimate(picture(60, 40, 1)))
+    with served(model, makes_depth=DepthMaker(network)) as service:
+        service.service.warm_up()
+        answer = service.post(said, "/query")
+        sent_along = service.post(said | {"depth_url": [sent(made)]}, "/query")
+        grey = service.post(said | {"image_url": [sent(np.full((40, 60, 3), 9, np.uint8))]}, "/query")
+        too_few = service.post(said | {"image_url": said["image_url"] * 2, "depth_url": [sent(made)]}, "/query")
+    assert (answer.status, answer.json) == (200, sent_along.json)
+    assert answer.json["answer"] != alone(folder, 1, said["text"], deep=False)
+    assert grey.status in (200, 422)  # random weights may see the same everywhere or not; neither ends the service
+    assert too_few.error["where"] == "depth_url"
+    with served(model) as service:
+        refused = service.post(said, "/query")
+    assert (refused.status, refused.error["where"]) == (422, "depth_url")
+    assert "--depth-model" in refused.error["remedy"]
+
+
+def test_depth_that_the_network_cannot_make_is_refused_with_its_picture() -> None:
+    def constant(_rgb: np.ndarray) -> np.ndarray:
+        return minmax_picture(np.ones((40, 60), np.float32))
+
+    with pytest.raises(Refusal, match="its depth cannot be made") as refused:
+        read_query(json.dumps(query(1) | {"enable_depth": 1}).encode(), Limits(), makes_depth=constant)
+    assert refused.value.where == "image_url[0]"
 
 
 def test_pixels_are_limited_over_pictures_and_depth(model) -> None:

@@ -38,6 +38,9 @@ def serve(  # noqa: PLR0913 - one parameter an option
     request_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request, its wait included.")] = 60.0,
     max_body_mb: Annotated[float, typer.Option(min=0.001, help="Megabytes of one request.")] = 32.0,
     max_request_pixels: Annotated[int, typer.Option(min=1, help="Pixels of all pictures of one request together.")] = 16_000_000,
+    depth_model: Annotated[
+        str | None, typer.Option(help="Folder of a depth network for /query of a RoboRefer: depth of pictures sent without.")
+    ] = None,
     clips: Annotated[Path | None, typer.Option(help="Folder of clips that may be asked about by name.")] = None,
     max_frames: Annotated[int, typer.Option(min=1, help="Frames of one clip that a model of masks is shown.")] = 64,
     grace: Annotated[float, typer.Option(min=0.0, help="Seconds to finish what is under way when told to stop.")] = 30.0,
@@ -47,8 +50,10 @@ def serve(  # noqa: PLR0913 - one parameter an option
     import msgspec  # noqa: PLC0415
 
     from sightline.models import get_model  # noqa: PLC0415
+    from sightline.models.depth import depth_model as network  # noqa: PLC0415
     from sightline.serve.access import access_to  # noqa: PLC0415
     from sightline.serve.clips import ClipFolder  # noqa: PLC0415
+    from sightline.serve.depth_maker import DepthMaker  # noqa: PLC0415
     from sightline.serve.posted import Limits  # noqa: PLC0415
     from sightline.serve.server import Server  # noqa: PLC0415
     from sightline.serve.service import Service, Settings  # noqa: PLC0415
@@ -65,7 +70,12 @@ def serve(  # noqa: PLR0913 - one parameter an option
     )
     if clips is not None and not clips.is_dir():
         raise FileNotFoundError(f"--clips {clips}: no such folder.")
-    service = Service(chosen, settings, clips=None if clips is None else ClipFolder(clips))
+    makes_depth = None
+    if depth_model is not None:
+        if chosen.describe()["kind"] != "roborefer":
+            raise InputError(f"--depth-model is for roborefer: models; {chosen.name!r} is none. Leave it out.")
+        makes_depth = DepthMaker(network(depth_model, device=options.device))
+    service = Service(chosen, settings, clips=None if clips is None else ClipFolder(clips), makes_depth=makes_depth)
     try:
         server = Server(service, (host, port), access)
     except OSError as error:

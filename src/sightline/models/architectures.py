@@ -4,7 +4,7 @@
 know which architectures there are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +14,8 @@ from sightline.files import read_json
 from sightline.models.checkpoint import CONFIG
 from sightline.models.model import Model
 from sightline.models.options import ModelOptions
+from sightline.taskset.store import TaskSet
+from sightline.types import Question
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,20 @@ class TrainedCheckpoint(Protocol):
         ...
 
 
+@runtime_checkable
+class GivesTensors(Protocol):
+    """A checkpoint whose questions can be had as what its model takes, so that answers are drawn from it while it is trained."""
+
+    def question_tensors(self, questions: Sequence[Question], taskset: TaskSet, *, longest_answer: int) -> Any:  # noqa: ANN401
+        """The arguments of `generate` by name, with a `to` for device and dtype: `input_ids` (B, L), each picture as long as it is
+        in tokens, `attention_mask`, and media. Rows are padded on the left.
+
+        Raises:
+            FileNotFoundError, InputError: a picture cannot be read, or a question leaves no room for `longest_answer` tokens.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Architecture:
     """`ask` takes a folder and options, `train` also what is shown; both raise InputError for a folder that is not whole."""
@@ -128,6 +144,12 @@ def _spatial_mllm() -> Architecture:
     return Architecture(spatial_mllm_model, TrainedSpatialMllm)
 
 
+def _spatial_qwen3() -> Architecture:
+    from sightline.models.spatial_mllm.asked_qwen3 import refuse_training, spatial_qwen3_model  # noqa: PLC0415
+
+    return Architecture(spatial_qwen3_model, refuse_training)
+
+
 def _transformers() -> Architecture:
     from sightline.models.huggingface.asked import huggingface  # noqa: PLC0415
     from sightline.models.huggingface.trained import TrainedHuggingFace  # noqa: PLC0415
@@ -139,6 +161,7 @@ OWN: Mapping[str, Callable[[], Architecture]] = {
     "llava_llama": _roborefer,
     "roborefer": _roborefer,
     "spatial-mllm": _spatial_mllm,
+    "spatial-mllm-qwen3": _spatial_qwen3,
 }
 """By `model_type`; any other is transformers'."""
 

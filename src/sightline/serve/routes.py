@@ -74,7 +74,7 @@ def query(service: Service, request: Request) -> Response:
     """`POST /query`, RoboRefer's own form: its words as they are."""
     service.needs_roborefer()
     with service.expecting() as submit:
-        future = submit(read_query(request.body(), service.settings.limits))
+        future = submit(read_query(request.body(), service.settings.limits, makes_depth=service.makes_depth))
     said = service.result(future, end=request.end).value
     return Response(msgspec.json.encode({"result": 1, "answer": said.text or ""}))
 

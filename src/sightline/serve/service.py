@@ -18,6 +18,7 @@ from sightline.models.baselines.baseline import Baseline
 from sightline.models.model import Failure, replies_of
 from sightline.serve.batcher import Answered, Batcher, Closed, Full
 from sightline.serve.clips import ClipFolder
+from sightline.serve.depth_maker import DepthMaker
 from sightline.serve.pictures import ROOT, Posed, PostedSet
 from sightline.serve.posted import Limits
 from sightline.serve.refusal import Refusal, busy, wrong
@@ -41,8 +42,10 @@ class Settings(Record):
 class Service:
     """A model that many may ask at once. `stopping` is set when no more requests are taken."""
 
-    def __init__(self, model: Model, settings: Settings, *, clips: ClipFolder | None = None) -> None:
-        self.model, self.settings, self.clips = model, settings, clips
+    def __init__(
+        self, model: Model, settings: Settings, *, clips: ClipFolder | None = None, makes_depth: DepthMaker | None = None
+    ) -> None:
+        self.model, self.settings, self.clips, self.makes_depth = model, settings, clips, makes_depth
         self.kind: str = model.describe()["kind"]
         self.dialect: Dialect | None = model.dialect
         self.stopping = False
@@ -51,13 +54,15 @@ class Service:
         )
 
     def warm_up(self) -> None:
-        """Load the weights of a checkpoint on this machine by asking it for something in a grey picture.
+        """Load the weights of a checkpoint on this machine by asking it for something in a grey picture, and the depth network's.
 
         Raises:
             InputError: it cannot be loaded or cannot answer.
         """
         if self.kind not in ("huggingface", "roborefer", "sa2va"):
             return
+        if self.makes_depth is not None:
+            self.makes_depth.warm_up()
         (answer,) = self.answer([_grey_question("mask" if self.kind == "sa2va" else "point")])
         if isinstance(answer, Exception):
             raise answer

@@ -1,5 +1,7 @@
 """Drawn answers: whose numbers decide, and that they are learnt from as they were drawn."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,16 @@ def test_drawing_leaves_the_model_and_torchs_random_numbers_as_they_were(trainin
     training.model.model.visual.train()
 
 
+def test_a_penalty_in_the_checkpoints_generation_settings_changes_nothing(training):
+    before, declared = drawn(training, [0, 1]), training.model.generation_config
+    penalised = copy.deepcopy(declared)
+    penalised.repetition_penalty = 3.0
+    training.model.generation_config = penalised
+    assert drawn(training, [0, 1]) == before
+    assert training.model.generation_config is penalised
+    training.model.generation_config = declared
+
+
 def test_tokens_are_drawn_with_their_probabilities_and_only_those_that_are_allowed():
     logits = torch.log(torch.tensor([[0.1, 0.2, 0.3, 0.4]]))
     allowed = torch.tensor([True, True, False, True])
@@ -78,7 +90,7 @@ def test_the_log_probabilities_in_the_loss_are_those_the_answers_were_drawn_by(t
     lengths = [len(each.tokens) for group in groups for each in group]
     first = logs.logs.detach().split(lengths)
     for group, prompt in enumerate(prompts):
-        tensors = training.task.sampler._inputs.batch([prompt.example.question], prompt.taskset, room=None).tensors
+        tensors = training.task.sampler.checkpoint.question_tensors([prompt.example.question], prompt.taskset, longest_answer=8)
         with torch.no_grad():
             logits = training.model(**tensors).logits[0, -1].masked_fill(~training._allowed, -torch.inf)
         for place, each in enumerate(groups[group]):

@@ -11,6 +11,7 @@ FAMILIES: dict[str, str] = {
     "qwen2_vl": "qwen2",
     "qwen2_5_vl": "qwen25",
     "spatial-mllm": "qwen25",
+    "spatial-mllm-qwen3": "qwen3",
     "qwen3_vl": "qwen3",
     "qwen3_vl_moe": "qwen3",
     "qwen3_5": "qwen3",

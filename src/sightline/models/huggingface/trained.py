@@ -1,6 +1,7 @@
 """A checkpoint of transformers as training takes it: processor, weights, and the folder that is written in the end."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,8 @@ from sightline.models.checkpoint import SMALL_FILES, open_checkpoint
 from sightline.models.huggingface.asked import HuggingFace, huggingface, refuse_missing
 from sightline.models.huggingface.inputs import Inputs
 from sightline.models.options import ModelOptions
+from sightline.taskset.store import TaskSet
+from sightline.types import Question
 
 if TYPE_CHECKING:
     from sightline.models.architectures import TrainingView
@@ -117,6 +120,11 @@ class TrainedHuggingFace:
         with whole_folder(folder) as partial:
             model.save_pretrained(partial)
             self.processor.save_pretrained(partial)
+
+    def question_tensors(self, questions: Sequence[Question], taskset: TaskSet, *, longest_answer: int) -> Any:  # noqa: ANN401
+        """As its processor makes them (see `architectures.GivesTensors`)."""
+        room = None if self.context is None else self.context - longest_answer
+        return self.inputs.batch(questions, taskset, room=room).tensors
 
     def asked(self, options: ModelOptions) -> HuggingFace:
         return huggingface(str(self.path), options)

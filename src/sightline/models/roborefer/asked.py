@@ -26,7 +26,7 @@ from sightline.errors import InputError, unknown_name
 from sightline.models.model import NotApplicable, Said, Usage
 from sightline.models.options import ModelOptions
 from sightline.models.roborefer.generation import greedy
-from sightline.models.roborefer.inputs import Prepared, RoboReferInputs
+from sightline.models.roborefer.inputs import Prepared, RoboReferBatch, RoboReferInputs
 from sightline.models.roborefer.learned import what_it_learned
 from sightline.models.roborefer.modeling import RoboReferForConditionalGeneration
 from sightline.models.roborefer.opening import RoboReferFolder, open_roborefer
@@ -147,11 +147,7 @@ class AskedRoboRefer:
 
     def answer(self, questions: Sequence[Question], taskset: TaskSet) -> list[Said]:
         """One text a question."""
-        samples = [
-            sample_of(question, taskset, dialect=self.dialect, form=self.settings.form, depth=self.depth) for question in questions
-        ]
-        room = self._inputs.max_length - self.options.max_new_tokens
-        batch = self._inputs.batch(samples, padding="left", room=room)
+        batch = self.batch(questions, taskset)
         device, _ = self._placement
         try:
             answers = greedy(self._model, batch.to(device), max_new_tokens=self.options.max_new_tokens)
@@ -161,6 +157,17 @@ class AskedRoboRefer:
                 f"{questions[0].id!r}. Use a smaller --batch-size, or fewer tiles; the same command goes on where this one stopped."
             ) from error
         return [self._said(tokens, prepared) for tokens, prepared in zip(answers, batch.prepared, strict=True)]
+
+    def batch(self, questions: Sequence[Question], taskset: TaskSet) -> RoboReferBatch:
+        """The questions as tensors, padded on the left.
+
+        Raises:
+            FileNotFoundError, InputError: a picture or its depth cannot be used, or a question is too long.
+        """
+        samples = [
+            sample_of(question, taskset, dialect=self.dialect, form=self.settings.form, depth=self.depth) for question in questions
+        ]
+        return self._inputs.batch(samples, padding="left", room=self._inputs.max_length - self.options.max_new_tokens)
 
     def _said(self, tokens: list[int], prepared: Prepared) -> Said:
         ended = bool(tokens) and tokens[-1] == self.folder.tokenizer.convert_tokens_to_ids("<|im_end|>")

@@ -25,6 +25,8 @@ from sightline.models.roborefer.projectors import Projector, join_scales, join_s
 
 MEDIA = ("pixel_values", "pixel_uses", "pixel_grids", "depth_values", "depth_uses", "depth_grids")
 """Arguments of `forward` that hold media; later steps of a generation do without."""
+KINDS = ("pixel", "depth")
+"""How the names of the arguments of pictures and of depth begin."""
 
 
 class RoboReferPreTrainedModel(PreTrainedModel):
@@ -122,20 +124,26 @@ class RoboReferModel(RoboReferPreTrainedModel):
         Raises:
             InputError: another number of placeholders than the media fill.
         """
+        chosen: dict[str, Sequence[Tensor]] = {}
+        for name in KINDS:
+            tiles, uses = media.get(f"{name}_values"), media.get(f"{name}_uses")
+            if tiles is not None:
+                features = self.media_features(tiles.to(self.dtype), media.get(f"{name}_grids"), depth=name == "depth")
+                chosen[name] = features if uses is None else [features[use] for use in uses.tolist()]
+        return self.fill(input_ids, chosen)
+
+    def fill(self, input_ids: Tensor, chosen: Mapping[str, Sequence[Tensor]]) -> Tensor:
+        """(B, L) -> (B, L, hidden): `chosen` by the names of `KINDS`, what takes each placeholder's place, in their order.
+
+        Raises:
+            InputError: as `embed`.
+        """
         embedded = self.get_input_embeddings()(input_ids)
-        kinds = (("pixel", self.config.image_token_id, False), ("depth", self.config.depth_token_id, True))
-        for name, token, depth in kinds:
-            places = input_ids == token
-            tiles = media.get(f"{name}_values")
-            if tiles is None:
-                _check_filled(int(places.sum()), 0, name)
-                continue
-            features = self.media_features(tiles.to(embedded.dtype), media.get(f"{name}_grids"), depth=depth)
-            uses = media.get(f"{name}_uses")
-            chosen = features if uses is None else [features[use] for use in uses.tolist()]
-            filled = torch.cat(chosen)
-            _check_filled(int(places.sum()), len(filled), name)
-            embedded = embedded.masked_scatter(places[..., None], filled.to(embedded.dtype))
+        for name, token in zip(KINDS, (self.config.image_token_id, self.config.depth_token_id), strict=True):
+            places, features = input_ids == token, chosen.get(name)
+            _check_filled(int(places.sum()), sum(map(len, features or ())), name)
+            if features:
+                embedded = embedded.masked_scatter(places[..., None], torch.cat(list(features)).to(embedded.dtype))
         return embedded
 
     def forward(
@@ -223,19 +231,18 @@ class RoboReferForConditionalGeneration(RoboReferPreTrainedModel, GenerationMixi
             tiles, depth_tiles: rows of each distinct picture, and of its depth; 0 where it has none.
         """
         nothing = torch.zeros((), device=input_ids.device)
-        media: dict[str, Tensor] = {}
-        for name, counts in (("pixel", tiles), ("depth", depth_tiles)):
+        chosen: dict[str, Sequence[Tensor]] = {}
+        # in one order in every batch, whatever it shows: processes that share the weights put a layer together at the same time
+        for name, counts in zip(KINDS, (tiles, depth_tiles), strict=True):
             values = tensors.get(f"{name}_values")
             if values is None:
                 continue
+            features = self.model.media_features(values.to(self.dtype), depth=name == "depth")
             ends = [0, *accumulate(counts)]
-            rows = [row for use in uses.tolist() for row in range(ends[use], ends[use + 1])]
-            if rows:
-                media |= {f"{name}_values": values, f"{name}_uses": torch.tensor(rows, device=input_ids.device)}
-            else:
-                features = self.model.media_features(values.to(self.dtype), depth=name == "depth")
+            chosen[name] = [features[row] for use in uses.tolist() for row in range(ends[use], ends[use + 1])]
+            if not chosen[name]:
                 nothing = nothing + torch.cat(features).float().sum() * 0
-        return self.model.embed(input_ids, **media), nothing
+        return self.model.fill(input_ids, chosen), nothing
 
     def generate(  # pyright: ignore[reportIncompatibleMethodOverride] - what is not named here is passed on
         self,

@@ -5,9 +5,13 @@ without depth the whole depth side.
 """
 
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from transformers import BatchFeature
 
 from sightline.dialects import Dialect, get_dialect
 from sightline.errors import InputError
@@ -19,6 +23,8 @@ from sightline.models.roborefer.processor import RoboReferDepthProcessor, RoboRe
 from sightline.models.roborefer.questions import DepthFrom
 from sightline.models.roborefer.text_forms import TOKENS
 from sightline.models.roborefer.weights import TOKENIZER_FILES, load_roborefer, write_published, write_single
+from sightline.taskset.store import TaskSet
+from sightline.types import Question
 
 if TYPE_CHECKING:
     from sightline.models.architectures import TrainingView
@@ -42,6 +48,7 @@ class TrainedRoboRefer:
                 "model.min_pixels or model.max_pixels."
             )
         self.path = path
+        self.options = options
         self.view = view
         self.folder = open_roborefer(path, image_mode=view.image_mode, max_tiles=view.max_tiles)
         self.folder.weights()
@@ -105,6 +112,11 @@ class TrainedRoboRefer:
     def write(self, model: Any, folder: Path) -> None:  # noqa: ANN401
         write = write_published if self.folder.published else write_single
         write(model, folder, tokenizer_from=self.folder.tokenizer_path)
+
+    def question_tensors(self, questions: Sequence[Question], taskset: TaskSet, *, longest_answer: int) -> BatchFeature:
+        """As `asked` puts them (see `architectures.GivesTensors`)."""
+        asked = self.asked(msgspec.structs.replace(self.options, max_new_tokens=longest_answer))
+        return BatchFeature(asked.batch(questions, taskset).tensors)
 
     def asked(self, options: ModelOptions) -> AskedRoboRefer:
         """Asked with the data set's own depth if it is trained with depth; a question that has none with its pictures alone."""

@@ -40,14 +40,16 @@ class Prompts:
     Raises:
         FileNotFoundError: no such task set.
         InputError: an empty one, one whose answers have no verifiable reward, filters that leave nothing, or scenes that are
-            tested on.
+            tested on; with depth, a picture that has none.
     """
 
     def __init__(self, settings: PromptSettings, dialect: Dialect, *, seed: int) -> None:
         self.settings = settings
         self.seed = seed
         named = held_tasksets(settings.tasksets)
-        self.sources = tuple(TaskSetSource(taskset, dialect, name=name) for name, taskset in named.items())
+        self.sources = tuple(
+            TaskSetSource(taskset, dialect, name=name, with_depth=settings.with_depth) for name, taskset in named.items()
+        )
         for source in self.sources:
             if not len(source):
                 raise InputError(f"{source.taskset.path}: a task set without examples; nothing can be asked. Give another one.")
@@ -55,6 +57,9 @@ class Prompts:
         if not settings.allow_shared_scenes:
             check_scenes(self.sources)
         chosen = [select(source, settings.select.selection()) for source in self.sources]
+        if settings.with_depth:
+            for source, positions in zip(self.sources, chosen, strict=True):
+                _check_depth(source, positions.tolist())
         self._ends = np.cumsum([0, *(len(source) for source in self.sources)])
         self._numbers = np.concatenate([start + positions for start, positions in zip(self._ends[:-1], chosen, strict=True)])
         self._order = np.zeros(0, np.int64)
@@ -91,6 +96,24 @@ class Prompts:
         example = source.taskset[position]
         check_verifiable(example, source.taskset)
         return Prompt(example, source[position], source.taskset, place)
+
+
+def _check_depth(source: TaskSetSource, positions: Sequence[int]) -> None:
+    """See that every question that will be asked has its depth, before the first one is.
+
+    Asking the others with pictures alone would give the answer away where what has no depth is what is not there.
+    """
+    lacking: list[str] = []
+    for position in positions:
+        try:
+            source[position]
+        except InputError as error:
+            lacking.append(str(error))
+    if lacking:
+        raise InputError(
+            f"{len(lacking):,} of {len(positions):,} questions cannot be asked with depth (data.with_depth=true). The first: "
+            f"{lacking[0]} Or leave such questions out by data.select."
+        )
 
 
 def folders(prompts: Sequence[Prompt]) -> dict[Path, list[Prompt]]:

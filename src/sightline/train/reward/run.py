@@ -60,7 +60,7 @@ def open_task(settings: RewardSettings) -> RewardTask:
     Raises:
         FileNotFoundError, InputError: the checkpoint or a task set cannot be used; the message says why.
     """
-    chat = open_chat(Path(settings.model.path), settings.model.options)
+    chat = open_chat(Path(settings.model.path), settings.model.options, view=settings.vlm.view)
     sampler = TokenSampler(settings, chat.checkpoint)
     prompts = Prompts(settings.data, chat.dialect, seed=settings.seed)
     judge = Judge(chat.checkpoint.asked(settings.model.options), settings.rewards, settings.loss.scale)

@@ -20,13 +20,13 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from sightline.errors import InputError
-from sightline.models.architectures import TrainedCheckpoint
-from sightline.models.huggingface.trained import TrainedHuggingFace
+from sightline.models.architectures import GivesTensors, TrainedCheckpoint
 from sightline.train.reward.prompts import Prompt, folders
 from sightline.train.reward.settings import RewardSettings
+from sightline.train.vlm.films import TakesFilms
 from sightline.types import Question
 
-MEDIA_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+MEDIA_TOKENS = ("image_token_id", "video_token_id", "depth_token_id", "vision_start_token_id", "vision_end_token_id")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Drawn:
 
 @runtime_checkable
 class Sampler(Protocol):
-    """What draws answers; a family that is asked in another way than transformers' processors brings its own."""
+    """What draws answers; a family that `generate` cannot draw from brings its own."""
 
     def draw(self, model: Any, prompts: Sequence[Prompt], round_index: int) -> list[list[Drawn]]:  # noqa: ANN401
         """A group of answers to each question."""
@@ -56,22 +56,22 @@ class Sampler(Protocol):
 
 
 class TokenSampler:
-    """Draws with transformers' own `generate`, from the processor and chat template of the checkpoint.
+    """Draws with transformers' own `generate`, from what a checkpoint makes of its questions (`architectures.GivesTensors`).
 
     Raises:
-        InputError: an architecture of ours, which is asked in another way.
+        InputError: an architecture that does not say what it makes of them, or takes whole clips.
     """
 
     def __init__(self, settings: RewardSettings, checkpoint: TrainedCheckpoint) -> None:
-        if not isinstance(checkpoint, TrainedHuggingFace):
+        if not isinstance(checkpoint, GivesTensors) or isinstance(checkpoint.processor, TakesFilms):
             raise InputError(
                 f"{checkpoint.path}: a {checkpoint.config.model_type} cannot be trained by rewards yet: how answers are drawn from "
-                "it is not known here. Use a checkpoint of transformers' own families, or `sightline train vlm`."
+                "it is not known here. Use a RoboRefer or a checkpoint of transformers' own families, or `sightline train vlm`."
             )
         self.settings = settings
-        self._inputs = checkpoint.inputs
+        self.checkpoint = checkpoint
+        self._tokenizer = checkpoint.processor.tokenizer
         self._ends = checkpoint.end_tokens()
-        self._room = None if checkpoint.context is None else checkpoint.context - settings.sampling.max_new_tokens
 
     def draw(self, model: Any, prompts: Sequence[Prompt], round_index: int) -> list[list[Drawn]]:  # noqa: ANN401
         """A group of answers to each question, by the model as it stands, in eval mode and without gradients.
@@ -98,12 +98,13 @@ class TokenSampler:
     def _generate(self, model: Any, prompts: Sequence[Prompt], round_index: int) -> list[list[Drawn]]:  # noqa: ANN401
         size = self.settings.sampling.group_size
         questions: list[Question] = [prompt.example.question for prompt in prompts]
-        tensors = self._inputs.batch(questions, prompts[0].taskset, room=self._room).tensors
+        longest = self.settings.sampling.max_new_tokens
+        tensors = self.checkpoint.question_tensors(questions, prompts[0].taskset, longest_answer=longest)
         tensors = tensors.to(model.device, dtype=model.dtype)
         asked = [ids[mask.bool()].tolist() for ids, mask in zip(tensors["input_ids"], tensors["attention_mask"], strict=True)]
         chosen = Chosen(
             self._numbers(prompts, round_index),
-            allowed_tokens(model, self._inputs.processor.tokenizer),
+            allowed_tokens(model, self._tokenizer),
             temperature=self.settings.sampling.temperature,
             prompt_length=tensors["input_ids"].shape[1],
         )
@@ -124,7 +125,6 @@ class TokenSampler:
         return np.stack(rows)
 
     def _generation(self) -> GenerationConfig:
-        tokenizer = self._inputs.processor.tokenizer
         return GenerationConfig(
             max_new_tokens=self.settings.sampling.max_new_tokens,
             num_return_sequences=self.settings.sampling.group_size,
@@ -132,7 +132,7 @@ class TokenSampler:
             temperature=1.0,
             top_k=0,
             top_p=1.0,
-            pad_token_id=tokenizer.pad_token_id,
+            pad_token_id=self._tokenizer.pad_token_id,
             eos_token_id=sorted(self._ends) or None,
         )
 
@@ -141,8 +141,7 @@ class TokenSampler:
         return self.restore(row if end is None else row[: end + 1], asked)
 
     def _text(self, tokens: Sequence[int]) -> str:
-        tokenizer = self._inputs.processor.tokenizer
-        return tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return self._tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
 
 class Chosen(LogitsProcessor):
@@ -189,8 +188,11 @@ def allowed_tokens(model: Any, tokenizer: Any) -> Tensor:  # noqa: ANN401 - tran
 
 @contextmanager
 def _drawing(model: Any) -> Iterator[None]:  # noqa: ANN401
-    """Without gradients, dropout and recomputation. Every module is left in the mode it was in, and torch's random numbers too."""
+    """Without gradients, dropout, recomputation, and the checkpoint's own generation settings: a penalty in them would draw by
+    other probabilities than the loss has. Every module is left in the mode it was in, and torch's random numbers too."""
     modes = [(module, module.training) for module in model.modules()]
+    declared = model.generation_config
+    model.generation_config = GenerationConfig()
     model.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng():
@@ -198,3 +200,4 @@ def _drawing(model: Any) -> Iterator[None]:  # noqa: ANN401
     finally:
         for module, training in modes:
             module.training = training
+        model.generation_config = declared

@@ -31,6 +31,7 @@ class PromptSettings:
         tasksets: folders of task sets, at least one; all their examples are shuffled together.
         select: filters on every one of them.
         groups_per_step: questions of an update, over all processes and all pieces of `trainer.accumulate`.
+        with_depth: each picture comes with the task set's own depth, for models that take it.
         shared_images: one vision pass for each distinct picture of a batch.
         allow_shared_scenes: train although a task set is about scenes that benchmarks test on.
 
@@ -41,6 +42,7 @@ class PromptSettings:
     tasksets: tuple[str, ...]
     select: SelectSettings = field(default_factory=SelectSettings)
     groups_per_step: int = 8
+    with_depth: bool = False
     shared_images: bool = True
     allow_shared_scenes: bool = False
 
@@ -183,10 +185,15 @@ class RewardSettings(TrainingSettings):
     @property
     def vlm(self) -> VlmSettings:
         """The same model and evaluation as `train vlm` is told of them; an answer is a row."""
-        rows = self.data.groups_per_step
+        data = DataSettings(
+            path=self.data.tasksets[0],
+            batching="grouped",
+            rows_per_step=self.data.groups_per_step,
+            with_depth=self.data.with_depth,
+        )
         return VlmSettings(
             model=self.model,
-            data=DataSettings(path=self.data.tasksets[0], batching="grouped", rows_per_step=rows),
+            data=data,
             rates=self.rates,
             validation=self.validation,
             **{each.name: getattr(self, each.name) for each in fields(TrainingSettings)},
