@@ -34,7 +34,7 @@ def test_no_other_file_is_written_over_and_no_other_name_known(tmp_path: Path) -
         copy_mixture("spatial_mllm_135k", tmp_path / "mix.yaml")
     with pytest.raises(InputError, match="Did you mean 'spatial_mllm_135k'"):
         copy_mixture("spatial_mllm_130k", tmp_path / "other.yaml")
-    assert set(ready_mixtures()) == {*SETS, "box_tracks"}
+    assert set(ready_mixtures()) == {*SETS, "box_tracks", "sa2va_joint"}
 
 
 def test_the_registry_of_box_tracks_has_the_sets_of_its_configuration(tmp_path: Path) -> None:
@@ -46,4 +46,14 @@ def test_the_registry_of_box_tracks_has_the_sets_of_its_configuration(tmp_path: 
     configured = (READY.parent / "vlm" / "box_tracks.yaml").read_text()
     terms = [line.strip().removeprefix("- ") for line in configured.splitlines() if line.strip().startswith("- ")]
     assert said.split(",") == terms
+    assert [term.name for term in parse_mixture(terms)] == list(found)
+
+
+def test_the_registry_of_sa2va_has_the_sets_of_its_configuration(tmp_path: Path) -> None:
+    copy_mixture("sa2va_joint", tmp_path / "joint.yaml")
+    found = read_registry(tmp_path / "joint.yaml")
+    assert found["revos"].taskset == str(tmp_path / "revos" / "refer_mask_track-train")
+    assert found["llava"].media_root == str(tmp_path / "llava" / "images")
+    configured = (READY.parent / "sa2va" / "published.yaml").read_text()
+    terms = configured.partition("mixture: [")[2].partition("]")[0].split(", ")
     assert [term.name for term in parse_mixture(terms)] == list(found)

@@ -6,7 +6,7 @@ import pytest
 from sightline.evaluate.run import read_scores
 from sightline.evaluate.summary import read_summary
 from sightline.report.clips import boundaries_of, clip_detail
-from sightline.report.confusions import Companions, Referring, expression_of, refers
+from sightline.report.confusions import Companions, Referring, expression_of, marks, refers
 from sightline.taskset.store import TaskSet
 from sightline.types import MaskTrack, Truth
 from tests.report.clip_world import make_clip_world
@@ -78,6 +78,20 @@ def test_notes_confusions_and_clips_without_the_object_are_counted(taskset, comp
     assert (counts.absent, counts.drawn) == (1, 1)
     assert counts.mistaken == {True: 1, None: 1}
     assert [(each[1], each[3].object_id) for each in counts.listed] == [(taskset[4].id, "3"), (taskset[0].id, "2")]
+
+
+def test_marks_are_the_notes_and_what_follows_from_them(taskset, companions):
+    found = [
+        marks(example, prediction, companions.confusion(example, prediction.reading))
+        for example, prediction in zip(taskset, answers(list(taskset)), strict=True)
+    ]
+    assert found == [
+        ("on_other_object", "on_other_of_same_class"),
+        ("3_seg", "several_seg", "more_seg_than_objects"),
+        ("no_seg", "cut"),
+        ("2_seg", "several_seg"),  # two cups are meant
+        ("on_other_object",),  # a spoon that is not there
+    ]
 
 
 def test_an_answer_without_seg_is_scored_as_empty_and_stays_in_the_denominator(world):

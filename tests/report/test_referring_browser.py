@@ -69,3 +69,27 @@ def test_a_listed_mistake_opens_its_example(shown: Page):
     shown.until("return document.querySelector('#body .columns')")
     assert "the spoon" in shown.run("return document.querySelector('#body .facts').textContent")
     assert shown.complaints() == []
+
+
+def test_examples_are_filtered_by_the_notes_of_their_answers_and_what_follows_from_them(shown: Page):
+    shown.open()
+    offered = shown.run("return [...document.getElementById('filters').elements.note.options].map((n) => n.value)")
+    marks = ["2_seg", "3_seg", "cut", "more_seg_than_objects", "no_seg", "on_other_object", "on_other_of_same_class", "several_seg"]
+    assert offered == ["", *marks]
+    # "words" says 3 and 2 [SEG] for 1 and 2 cups, none for the plate, and is on the other cup once; "silent" says nothing
+    wanted = {"no_seg": 1, "cut": 1, "several_seg": 2, "more_seg_than_objects": 1, "3_seg": 1, "on_other_of_same_class": 1}
+    for name, count in wanted.items():
+        assert shown.open(f"#model=words&note={name}").count() == count, name
+    assert shown.open("#model=silent&note=no_seg").count() == 0
+    assert shown.open("#note=another").count() == 0
+    assert shown.complaints() == []
+
+
+def test_a_number_of_answers_with_a_note_opens_them(shown: Page):
+    shown.open()
+    links = shown.run(
+        "return [...document.querySelectorAll('a[href*=\"note=\"]')].map((n) => [n.getAttribute('href'), n.textContent])"
+    )
+    assert {href.partition("note=")[2] for href, _ in links} >= {"no_seg", "several_seg", "on_other_object"}
+    for href, told in links:
+        assert shown.open(href).count() == int(told), href

@@ -9,6 +9,7 @@ from sightline.evaluate.run import read_predictions, read_scores
 from sightline.evaluate.score import open_taskset
 from sightline.evaluate.slices import SLICINGS
 from sightline.evaluate.taxonomy import Neighbours, error_kind
+from sightline.report.confusions import Companions, marks
 from sightline.report.markup import show_hidden
 from sightline.types import Example, Points, Score
 from tests.report.world import HOSTILE_MODEL, World
@@ -41,7 +42,7 @@ OWN_BINS = {
 @dataclass(frozen=True)
 class Told:
     """One example as one run answered it; `rivals` are the scores of all models' runs on it, by label. `area` are the pixels of
-    its true mask, `num_others` the other objects of the view."""
+    its true mask, `num_others` the other objects of the view, `marks` the notes of the answer and what `test_confusions` checks."""
 
     score: Score
     example: Example
@@ -49,12 +50,14 @@ class Told:
     rivals: dict[str, Score]
     area: int | None
     num_others: int
+    marks: tuple[str, ...]
 
 
 def tell(folder: Path, rivals: Mapping[str, Path]) -> list[Told]:
     """The scored examples of a run."""
     taskset = open_taskset(folder)
     neighbours = Neighbours(taskset)
+    companions = Companions(taskset, taskset.masks)
     scores = {label: list(read_scores(rival)) for label, rival in rivals.items()}
     return [
         Told(
@@ -64,6 +67,7 @@ def tell(folder: Path, rivals: Mapping[str, Path]) -> list[Told]:
             {label: rival[number] for label, rival in scores.items()},
             None if example.truth.mask is None else int(taskset.read_mask(example.truth.mask).sum()),
             len(neighbours.of(example)),
+            marks(example, prediction, companions.confusion(example, prediction.reading)),
         )
         for number, (example, prediction, score) in enumerate(
             zip(taskset, read_predictions(folder), read_scores(folder), strict=False)
@@ -90,6 +94,7 @@ def meets(told: Told, conditions: Mapping[str, str]) -> bool:
         "tier": lambda value: score.tier in value.split(","),
         "iou": lambda value: score.iou is not None and score.iou >= float(value),
         "kind": lambda value: told.kind == value,
+        "note": lambda value: value in told.marks,
         "bin": lambda value: _in_bin(told, value),
         "side": lambda value: _side(told.example) == value,
         "label": lambda value: told.example.label == value,

@@ -11,6 +11,8 @@
                            wrong panel
     runs[i].l2             float64: distance to the truth as `Score.l2_norm`, NaN where there is none
     runs[i].iou            float64: overlap with the truth as `Score.iou`, NaN where there is none
+    runs[i].marks          uint32 positions in `mark_sets`: the notes of the answer and what follows from them (`confusions.marks`);
+                           empty text where no answer of the run has any
 
 The rows of a task set are contiguous; a run's columns are as long as its task set's.
 """
@@ -43,18 +45,31 @@ class Names:
         return self.positions.setdefault(show_hidden(name), len(self.positions))
 
 
-class RunColumns:
-    """What one run did, example by example."""
+class MarkSets:
+    """Sets of marks numbered in the order in which they first come; the empty one is number 0."""
 
     def __init__(self) -> None:
+        self.positions: dict[tuple[str, ...], int] = {(): 0}
+
+    def position(self, marks: tuple[str, ...]) -> int:
+        return self.positions.setdefault(tuple(map(show_hidden, marks)), len(self.positions))
+
+
+class RunColumns:
+    """What one run did, example by example; `mark_sets` are those of all runs."""
+
+    def __init__(self, mark_sets: MarkSets) -> None:
+        self.mark_sets = mark_sets
+        self.marks: list[int] = []
         self.status: list[int] = []
         self.kind: list[int] = []
         self.flags: list[int] = []
         self.l2: list[float] = []
         self.iou: list[float] = []
 
-    def add(self, score: Score | None, kind: ErrorKind | None) -> None:
-        """Append the score of the next example and its kind of error, or that there is none."""
+    def add(self, score: Score | None, kind: ErrorKind | None, marks: tuple[str, ...]) -> None:
+        """Append the score of the next example, its kind of error and its marks, or that there is none."""
+        self.marks.append(self.mark_sets.position(marks))
         self.status.append(UNSCORED if score is None else STATUSES.index(score.status))
         self.kind.append(UNSCORED if kind is None else KINDS.index(kind))
         self.flags.append(0 if score is None else flags(score))
@@ -69,6 +84,7 @@ class RunColumns:
             "flags": pack(np.array(self.flags, dtype="<u1")),
             "l2": pack(np.array(self.l2, dtype="<f8")),
             "iou": pack(np.array(self.iou, dtype="<f8")),
+            "marks": pack(np.array(self.marks, dtype="<u4")) if any(self.marks) else "",
         }
 
 
@@ -86,6 +102,7 @@ class RowColumns:
         self.slices: dict[str, list[float]] = {name: [] for name in ALL_BINNINGS}
         self.groups = Names()
         self.tiers = Names()
+        self.mark_sets = MarkSets()
 
     def add(self, example: Example, numbers: Mapping[str, float]) -> None:
         """Append the next example; `numbers` are those that `report.bins` bins by."""
@@ -117,6 +134,7 @@ class RowColumns:
             "tiers": list(self.tiers.positions),
             "statuses": list(STATUSES),
             "kinds": dict(KIND_LABELS),
+            "mark_sets": list(self.mark_sets.positions),
             "slices": {name: pack(self._bins(name)) for name in ALL_BINNINGS},
             "bins": {name: [*slicing.bins, UNKNOWN] for name, slicing in ALL_BINNINGS.items()},
         }

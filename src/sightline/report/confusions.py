@@ -17,6 +17,8 @@ from sightline.types import Example, MaskAnswer, MaskRle, MaskTrack, Prediction,
 SHAPES = ("mask", "mask_track")
 NUM_LISTED = 20  # confusions of a run that the page lists
 SEVERAL = re.compile(r"(\d+)_seg")
+SEVERAL_SEG, MORE_SEG, OTHER, OTHER_OF_CLASS = "several_seg", "more_seg_than_objects", "on_other_object", "on_other_of_same_class"
+"""Marks that follow from the notes and the confusion of an answer."""
 _QUOTED = re.compile(r'"(.+)"', re.DOTALL)
 Masks = Sequence[MaskRle | None]
 
@@ -137,12 +139,10 @@ class Referring:
         """Count one answer."""
         self.num_answers += 1
         self.num_spoken += prediction.text is not None
-        for note in prediction.reading.notes:
-            if (several := SEVERAL.fullmatch(note)) is None:
-                self.notes[note] += 1
-            else:
-                self.several += 1
-                self.more_than_objects += int(several[1]) > max(len(_objects(example)), 1)
+        self.notes.update(note for note in prediction.reading.notes if not SEVERAL.fullmatch(note))
+        found = marks(example, prediction, confusion)
+        self.several += SEVERAL_SEG in found
+        self.more_than_objects += MORE_SEG in found
         if not example.truth.visible:
             self.absent += 1
             self.drawn += _masks_of(usable(prediction.reading)) is not None
@@ -152,6 +152,21 @@ class Referring:
             self.listed = sorted(
                 [*self.listed, (gap, example.id, expression_of(example.question), confusion)], key=lambda each: (-each[0], each[1])
             )[:NUM_LISTED]
+
+
+def marks(example: Example, prediction: Prediction, confusion: Confusion | None) -> tuple[str, ...]:
+    """What the gallery is filtered by: the notes of an answer, whether it has several [SEG] or more than objects are meant, and
+    whether it is on another object, and on one of the same class."""
+    notes = prediction.reading.notes
+    numbers = [int(several[1]) for note in notes if (several := SEVERAL.fullmatch(note))]
+    mistaken = confusion is not None and confusion.mistaken
+    derived = {
+        SEVERAL_SEG: bool(numbers),
+        MORE_SEG: any(number > max(len(_objects(example)), 1) for number in numbers),
+        OTHER: mistaken,
+        OTHER_OF_CLASS: mistaken and confusion is not None and confusion.same_class is True,
+    }
+    return (*notes, *(name for name, holds in derived.items() if holds))
 
 
 def refers(question: Question) -> bool:

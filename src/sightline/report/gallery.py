@@ -14,7 +14,7 @@ from sightline.evaluate.taxonomy import ErrorKind, Neighbours, error_kind
 from sightline.report.bins import bin_values, bins_of
 from sightline.report.clips import boundaries_of, hidden_images, overlaps_of, shown_frames, track_detail
 from sightline.report.columns import RowColumns, RunColumns
-from sightline.report.confusions import Companions, Confusion, refers
+from sightline.report.confusions import Companions, Confusion, marks, refers
 from sightline.report.depths import DepthPictures
 from sightline.report.details import confusion_detail, example_detail, mask_ids, prediction_detail
 from sightline.report.markup import script, shorten
@@ -107,7 +107,7 @@ class Gallery:
         self._write_data("index", index | self.rows.columns())
 
     def _write_set(self, answered: AnsweredSet, *, on_rows: Callable[[int], None]) -> list[tuple[RunColumns, list[str]]]:
-        columns = [(RunColumns(), list[str]()) for _ in answered.runs]
+        columns = [(RunColumns(self.rows.mark_sets), list[str]()) for _ in answered.runs]
         eyes = [Eyes(run.info) for run in answered.runs]
         shown_in = {seen_by.name: seen_by.dialect for seen_by in eyes if seen_by.dialect} or {"": None}
         depth_of = functools.partial(self.depths.of, answered.taskset)
@@ -119,8 +119,12 @@ class Gallery:
                 self.rows.add(row.example, row.numbers)
                 self.has_masks |= row.example.question.form.shape in ("mask", "mask_track")
                 self.has_evidence |= "boxes" in row.example.evidence
-                for (run_columns, texts), outcome, kind in zip(columns, row.outcomes, row.kinds, strict=True):
-                    run_columns.add(outcome[1] if outcome else None, kind)
+                for (run_columns, texts), outcome, kind, confusion in zip(
+                    columns, row.outcomes, row.kinds, row.confusions, strict=True
+                ):
+                    run_columns.add(
+                        outcome[1] if outcome else None, kind, marks(row.example, outcome[0], confusion) if outcome else ()
+                    )
                     texts.append(_searched(outcome))
                 self.pending.append(_detail(row, eyes, functools.partial(example_detail, row.example, shown_in, depth_of)))
             if len(self.pending) == CHUNK_ROWS:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sightline.report.confusions import Referring
-from sightline.report.links import gallery_example_url
+from sightline.report.confusions import MORE_SEG, OTHER, OTHER_OF_CLASS, SEVERAL_SEG, Referring
+from sightline.report.links import Behind, gallery_example_url
 from sightline.report.markup import Html, element, show_hidden
 from sightline.report.tables import Column, SummarisedRun, folded, table
 from sightline.report.tally import Tally
@@ -31,26 +31,34 @@ def referring_part(name: str, runs: Sequence[SummarisedRun], tallies: Mapping[Pa
 def _columns(counts: Mapping[Path, Referring]) -> list[Column]:
     """Those that mean something for at least one of the runs."""
 
-    def column(title: str, value: Callable[[Referring], int], among: Callable[[Referring], int]) -> list[Column]:
+    def column(
+        title: str, value: Callable[[Referring], int], among: Callable[[Referring], int], mark: str | None = None
+    ) -> list[Column]:
         def text(run: SummarisedRun) -> str | None:
             found = counts[run.run.folder]
             return f"{value(found)} ({among(found)})" if among(found) else None
 
-        return [Column(title, text, None)] if any(among(found) for found in counts.values()) else []
+        every = all(among(found) in (0, found.num_answers) for found in counts.values())  # else the gallery cannot show just those
+        behind = Behind({}, {"note": mark}) if mark is not None and every else None
+        return [Column(title, text, behind)] if any(among(found) for found in counts.values()) else []
 
     def note(name: str) -> Callable[[Referring], int]:
         return lambda found: found.notes[name]
 
     others = sorted({name for found in counts.values() for name in found.notes} - {"no_seg", "cut"})
     return [
-        *column("No [SEG]", note("no_seg"), lambda found: found.num_spoken),
-        *column("Several [SEG]", lambda found: found.several, lambda found: found.num_spoken),
-        *column("More [SEG] than objects", lambda found: found.more_than_objects, lambda found: found.num_spoken),
-        *column("Cut", note("cut"), lambda found: found.num_spoken),
+        *column("No [SEG]", note("no_seg"), lambda found: found.num_spoken, "no_seg"),
+        *column("Several [SEG]", lambda found: found.several, lambda found: found.num_spoken, SEVERAL_SEG),
+        *column("More [SEG] than objects", lambda found: found.more_than_objects, lambda found: found.num_spoken, MORE_SEG),
+        *column("Cut", note("cut"), lambda found: found.num_spoken, "cut"),
         *column("Nothing meant is there, mask drawn", lambda found: found.drawn, lambda found: found.absent),
-        *column("On another object", lambda found: found.mistaken.total(), lambda found: found.num_answers),
-        *column("of the same class", lambda found: found.mistaken[True], lambda found: found.num_answers),
-        *(each for name in others for each in column(show_hidden(name), note(name), lambda found: found.num_answers)),
+        *column("On another object", lambda found: found.mistaken.total(), lambda found: found.num_answers, OTHER),
+        *column("of the same class", lambda found: found.mistaken[True], lambda found: found.num_answers, OTHER_OF_CLASS),
+        *(
+            each
+            for name in others
+            for each in column(show_hidden(name), note(name), lambda found: found.num_answers, show_hidden(name))
+        ),
     ]
 
 

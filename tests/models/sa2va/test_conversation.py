@@ -93,3 +93,4 @@ def test_places_for_pictures_are_counted() -> None:
             with_media(text, slots)
     with pytest.raises(InputError, match="phi3_chat"):
         get_template("phi3")
+    assert get_template("internlm2-chat") is TEMPLATES["internlm2_chat"]

@@ -238,8 +238,8 @@ def test_what_does_not_belong_together_is_refused(folders: dict[str, Path], tmp_
         load_sa2va(folder("less", config={}, drop="language_model.model.norm.weight"))
     with pytest.raises(InputError, match=r"'mlp1\.7\.weight' is no tensor"):
         load_sa2va(folder("more", config={}, add="mlp1.7.weight"))
-    with pytest.raises(InputError, match="'internlm2'; transformers"):
-        load_sa2va(folder("other", config={"llm_config": language | {"model_type": "internlm2"}}))
+    with pytest.raises(InputError, match="'phi3'; transformers' InternVL is run with qwen2, qwen3, internlm2"):
+        load_sa2va(folder("other", config={"llm_config": language | {"model_type": "phi3"}}))
     with pytest.raises(InputError, match="internvl; expected model_type 'sa2va_chat'"):
         load_sa2va(folder("plain", config={"model_type": "internvl"}))
     with pytest.raises(InputError, match="Did you mean 'qwen_chat'"):

@@ -19,6 +19,9 @@ from sightline.errors import InputError  # noqa: E402
 from sightline.files import write_json  # noqa: E402
 from sightline.models import get_model  # noqa: E402
 from sightline.models.sa2va.checkpoint import load_sa2va  # noqa: E402
+from sightline.models.sam2.architecture import tiny_config  # noqa: E402
+from sightline.models.sam2.parts import fresh_model  # noqa: E402
+from sightline.models.sam2.weights import load_sam2, write_folder  # noqa: E402
 from sightline.taskset.store import TaskSet  # noqa: E402
 from tests.train.sa2va.small import exact_rows, trained  # noqa: E402
 
@@ -87,6 +90,27 @@ def test_a_stopped_training_goes_on_with_the_same_losses(tmp_path, lesson):
     trained(tmp_path / "part", lesson, "schedule.shape=constant", "resume=last")
     assert len(exact_rows(whole.run)) == 4
     assert exact_rows(part.run) == exact_rows(whole.run)
+
+
+def test_sam2_may_start_with_weights_of_its_own(tmp_path, lesson):
+    model = load_sam2(lesson.checkpoint.parent / "sam2")
+    with torch.no_grad():
+        for parameter in model.memory_attention.parameters():
+            parameter.add_(1.0)
+    write_folder(model, tmp_path / "other")
+    start = f"model.grounding.sam2_path={tmp_path / 'other'}"
+    done: Any = trained(tmp_path, lesson, start, "trainer.max_steps=2")
+    found = load_sa2va(done.weights).grounding.clip.model.memory_attention.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in model.memory_attention.state_dict().items())
+    write_folder(load_sam2(lesson.checkpoint.parent / "sam2"), tmp_path / "third")
+    with pytest.raises(InputError, match="sam2"):
+        trained(tmp_path, lesson, start.replace("other", "third"), "resume=last")
+
+
+def test_another_sam2_than_the_checkpoints_is_refused(tmp_path, lesson):
+    write_folder(fresh_model(tiny_config(96), 0), tmp_path / "newer")  # a 2.1
+    with pytest.raises(InputError, match=r"sam2_path .*newer does not fit the model \(.*occlusion"):
+        trained(tmp_path, lesson, f"model.grounding.sam2_path={tmp_path / 'newer'}")
 
 
 @pytest.mark.slow

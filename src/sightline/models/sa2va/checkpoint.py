@@ -2,7 +2,8 @@
 
     FOLDER/config.json            {"model_type": "sa2va_chat", "template": "qwen_chat", "llm_config": {..}, ..}
     FOLDER/model.safetensors      or in numbered parts with their index
-    FOLDER/tokenizer.json, ...    the tokenizer; for Qwen3-VL also preprocessor_config.json and chat_template.jinja
+    FOLDER/tokenizer.json, ...    the tokenizer; for InternLM2 tokenizer.model, tokenizer_config.json and added_tokens.json,
+                                  for Qwen-VL also preprocessor_config.json and chat_template.jinja
 
 The code in such a folder is never run. Weights of no use, or missing ones, are an error: nothing stays a random number.
 """
@@ -21,10 +22,11 @@ from sightline.models.checkpoint import SMALL_FILES, open_checkpoint
 from sightline.models.named_weights import fill
 from sightline.models.sa2va.family import Family
 from sightline.models.sa2va.grounding import Grounding
+from sightline.models.sa2va.internlm2_tokenizer import MODEL, internlm2_tokenizer
 from sightline.models.sa2va.internvl import InternVl
 from sightline.models.sa2va.names import from_published, is_grounding, to_published
 from sightline.models.sa2va.network import Sa2Va
-from sightline.models.sa2va.qwen3vl import Qwen3Vl
+from sightline.models.sa2va.qwenvl import GENERATIONS, QwenVl
 from sightline.models.sa2va.sizes import sam2_config
 
 MODEL_TYPE = "sa2va_chat"
@@ -43,9 +45,9 @@ def load_sa2va(folder: Path, *, dtype: torch.dtype = torch.float32) -> Sa2Va:
         kind = checkpoint.model_type if checkpoint.safetensors else "pickled .bin files"
         raise InputError(f"{folder}: {kind}; expected model_type {MODEL_TYPE!r} with safetensors weights, as Sa2VA is published.")
     config = read_json(folder / "config.json", dict[str, Any])
-    tensors = _tensors(checkpoint.weights)
-    tokenizer = _tokenizer(folder)
-    family = _family(config, tokenizer, folder)
+    tensors = read_tensors(checkpoint.weights)
+    tokenizer = read_tokenizer(folder)
+    family = read_family(config, tokenizer, folder)
     own = family.from_published({name: tensor for name, tensor in tensors.items() if not is_grounding(name)})
     tied = HEAD not in own
     if tied and EMBEDDING in own:
@@ -84,18 +86,25 @@ def write_sa2va(model: Sa2Va, folder: Path, *, source: Path) -> None:
         save_file(tensors, partial / "model.safetensors", metadata={"format": "pt"})
 
 
-def _family(config: Mapping[str, Any], tokenizer: Any, folder: Path) -> Family:  # noqa: ANN401 - transformers'
+def read_family(config: Mapping[str, Any], tokenizer: Any, folder: Path) -> Family:  # noqa: ANN401 - transformers'
+    """The family of a config.json; `folder` is where its processor lies.
+
+    Raises:
+        InputError: none that is known.
+    """
     if "llm_config" in config:
         return InternVl(config, tokenizer, where=str(folder))
     kind = (config.get("text_config") or {}).get("model_type")
-    if kind == "qwen3_vl_text":
-        return Qwen3Vl(config, tokenizer, folder=folder)
+    if kind in GENERATIONS:
+        return QwenVl(config, tokenizer, folder=folder)
     raise InputError(
-        f"{folder}: a Sa2VA on {kind or 'an unnamed language model'!r}. Those on InternVL (llm_config) and on Qwen3-VL are known."
+        f"{folder}: a Sa2VA on {kind or 'an unnamed language model'!r}. Those on InternVL (llm_config), Qwen2.5-VL and Qwen3-VL "
+        "are known."
     )
 
 
-def _tensors(paths: tuple[Path, ...]) -> dict[str, Tensor]:
+def read_tensors(paths: tuple[Path, ...]) -> dict[str, Tensor]:
+    """All tensors of a checkpoint's files."""
     from safetensors.torch import load_file  # noqa: PLC0415
 
     found: dict[str, Tensor] = {}
@@ -104,9 +113,16 @@ def _tensors(paths: tuple[Path, ...]) -> dict[str, Tensor]:
     return found
 
 
-def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 - transformers'
+def read_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - transformers'
+    """The tokenizer of a Sa2VA, or of what one is put together from.
+
+    Raises:
+        InputError: it cannot be loaded.
+    """
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415
 
+    if (folder / MODEL).is_file() and not (folder / "tokenizer.json").is_file():
+        return internlm2_tokenizer(folder)
     config = AutoConfig.for_model("qwen2")  # the folder's own is of a model type that transformers does not have
     try:
         return AutoTokenizer.from_pretrained(folder, config=config, local_files_only=True, trust_remote_code=False)

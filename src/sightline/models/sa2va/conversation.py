@@ -58,14 +58,14 @@ class Labelled:
 
 
 def get_template(name: str) -> Template:
-    """The template of that name.
+    """The template of that name; a dash in it is as good as an underscore, as published.
 
     Raises:
         InputError: no such template.
     """
-    if name not in TEMPLATES:
+    if (known := name.replace("-", "_")) not in TEMPLATES:
         raise unknown_name("Sa2VA chat template", name, TEMPLATES)
-    return TEMPLATES[name]
+    return TEMPLATES[known]
 
 
 def with_media(text: str, slots: str, *, video: bool = False) -> str:

@@ -7,6 +7,8 @@ its own, frames joined by a newline. Published tensors and what becomes of them:
     vision_model.encoder.layers.0.ls1                lambda_1 of that layer
     mlp1.0 mlp1.1 mlp1.3                             model.multi_modal_projector.layer_norm, linear_1, linear_2
     language_model.model.* language_model.lm_head    model.language_model.*, lm_head
+
+The language model is a Qwen2.5 or Qwen3, or an InternLM2 with names of its own (`internlm2.py`).
 """
 
 import re
@@ -15,14 +17,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig
+from transformers import AutoConfig, InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, PreTrainedConfig
 
 from sightline.errors import InputError
 from sightline.models.sa2va.conversation import get_template, token_id, with_media
 from sightline.models.sa2va.family import Media, Pictures, plain
+from sightline.models.sa2va.internlm2 import KIND, InternLm2
 from sightline.models.sa2va.tiles import as_pixels, cut
 
-LANGUAGE_MODELS = ("qwen2", "qwen3")
+LANGUAGE_MODELS = ("qwen2", "qwen3", KIND)
 CONTEXT, START, END = "<IMG_CONTEXT>", "<img>", "</img>"
 _STARTS = {
     "vision_model.embeddings.class_embedding": "model.vision_tower.embeddings.cls_token",
@@ -66,9 +69,10 @@ class InternVl:
         language = config["llm_config"]
         if (kind := language.get("model_type")) not in LANGUAGE_MODELS:
             raise InputError(
-                f"{where}: its language model is a {kind!r}; transformers' InternVL is run with {' or '.join(LANGUAGE_MODELS)} "
-                "(Sa2VA 1B, 4B and those on InternVL3). The 8B and 26B ones on InternLM2 are not."
+                f"{where}: its language model is a {kind!r}; transformers' InternVL is run with {', '.join(LANGUAGE_MODELS)} "
+                "(the language models of InternVL 2.5 and 3)."
             )
+        self._internlm2 = InternLm2(language, where=where) if kind == KIND else None
         if config.get("ps_version", "v2") != "v2":
             raise InputError(f"{where}: ps_version {config['ps_version']!r}; only the pixel order v2 of InternVL 2 and 3 is known.")
         self._side = int(config.get("force_image_size") or config["vision_config"]["image_size"])
@@ -77,10 +81,9 @@ class InternVl:
         self._context_id = token_id(tokenizer, CONTEXT, where=where)
 
     def network(self, dtype: torch.dtype, *, tied: bool) -> nn.Module:
-        vision, language = self._config["vision_config"], plain(self._config["llm_config"])
         config = InternVLConfig(
-            vision_config=_vision_config(vision),
-            text_config=AutoConfig.for_model(language.pop("model_type"), **language | {"tie_word_embeddings": tied}),
+            vision_config=_vision_config(self._config["vision_config"]),
+            text_config=self._text_config(tied=tied),
             image_token_id=self._context_id,
             image_seq_length=self._num_tokens,
             downsample_ratio=self._config.get("downsample_ratio", 0.5),
@@ -89,12 +92,18 @@ class InternVl:
         )
         return InternVLForConditionalGeneration._from_config(config, dtype=dtype)
 
+    def _text_config(self, *, tied: bool) -> PreTrainedConfig:
+        if self._internlm2:
+            return AutoConfig.for_model("llama", **self._internlm2.llama(tied=tied))
+        values = plain(self._config["llm_config"])
+        return AutoConfig.for_model(values.pop("model_type"), **values | {"tie_word_embeddings": tied})
+
     def final_norm(self, network: Any) -> nn.Module:  # noqa: ANN401 - transformers'
         return network.model.language_model.norm
 
     def from_published(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        for name, tensor in tensors.items():
+        for name, tensor in (self._internlm2.from_published(tensors) if self._internlm2 else tensors).items():
             own = _renamed(name)
             if fused := _FUSED.fullmatch(own):
                 parts = zip("qkv", tensor.chunk(3), strict=True)
@@ -112,7 +121,7 @@ class InternVl:
                     found[_original(f"{part['start']}qkv.{part['kind']}")] = torch.cat(whole)
             else:
                 found[_original(name)] = tensor
-        return found
+        return self._internlm2.to_published(found) if self._internlm2 else found
 
     def show(self, pictures: Pictures, *, video: bool) -> Media:
         most = 1 if video else self._most

@@ -9,7 +9,7 @@ Published checkpoints say nothing of it, their code has the sizes fixed. A small
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from transformers import Sam2VideoConfig
@@ -64,6 +64,28 @@ def sam2_config(config: Mapping[str, Any], *, where: Path | str) -> Sam2VideoCon
     values |= {"mask_downsampler_embed_dim": sizes.hidden, "memory_fuser_embed_dim": sizes.hidden}
     values["memory_fuser_intermediate_dim"] = 4 * sizes.hidden
     return Sam2VideoConfig.from_dict(values)
+
+
+def sizes_of(config: Sam2VideoConfig) -> dict[str, Any]:
+    """What a config.json says of this SAM 2; nothing where it is the large 2.0 one. The inverse of `sam2_config`."""
+    vision: Any = config.vision_config
+    backbone, masks = vision.backbone_config, cast(Any, config.mask_decoder_config)
+    sizes = Sam2Sizes(
+        image_size=cast(int, config.image_size),
+        hidden=vision.fpn_hidden_size,
+        mem=config.memory_encoder_output_channels,
+        embed_dim=backbone.hidden_size,
+        heads=backbone.num_attention_heads,
+        stages=tuple(backbone.blocks_per_stage),
+        global_att=tuple(backbone.global_attention_blocks),
+        windows=tuple(backbone.window_size_per_stage),
+        ffn=config.memory_attention_feed_forward_hidden_size,
+        mem_layers=config.memory_attention_num_layers,
+        fuser_layers=config.memory_fuser_num_layers,
+    )
+    decoder = DecoderSizes(masks.iou_head_hidden_dim, masks.mlp_dim)
+    found = {SIZES: sizes, DECODER: decoder}
+    return {key: msgspec.json.decode(msgspec.json.encode(value)) for key, value in found.items() if value != type(value)()}
 
 
 def _original(sizes: Sam2Sizes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from sightline.errors import InputError
-from sightline.files import whole_file
+from sightline.files import read_json, whole_file
 from sightline.models.named_weights import fill
 from sightline.models.sam2.architecture import config_of_yaml, resized
 from sightline.models.sam2.names import from_original, to_original
@@ -91,9 +91,10 @@ def _load_folder(folder: Path, image_size: int | None) -> Sam2VideoModel:
 
     if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
         raise InputError(f"{folder}: expected config.json and model.safetensors of a transformers Sam2VideoModel.")
+    kind = read_json(folder / "config.json", dict[str, Any]).get("model_type")
+    if kind not in ("sam2_video", "edgetam_video"):  # transformers tries to make one of any other
+        raise InputError(f"{folder}: a checkpoint of {kind!r}; expected 'sam2_video'.")
     found = Sam2VideoConfig.from_pretrained(folder, local_files_only=True)
-    if found.model_type not in ("sam2_video", "edgetam_video"):
-        raise InputError(f"{folder}: a checkpoint of {found.model_type!r}; expected 'sam2_video'.")
     model = Sam2VideoModel(found if image_size is None else resized(found, image_size))
     try:
         tensors = load_file(folder / "model.safetensors")

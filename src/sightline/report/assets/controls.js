@@ -6,6 +6,7 @@
   const { FILTERS } = sightline.state;
 
   const MAX_LABELS = 1000; // offered while typing; any other can be typed
+  const MAX_NOTES = 200; // reasons of errors are notes, too, and may all differ
   const FIXED = {
     right: [["", "right or wrong"], ["1", "right"], ["0", "wrong"]],
     hit: [["", "hit or miss"], ["1", "hit"], ["0", "miss"]],
@@ -24,6 +25,7 @@
       vs: [["", "no comparison"], ...rows.models.map(({ label, letter }) => [label, `${letter} ${label}`])],
       kind: [["", "any kind"], ...Object.entries(rows.kinds).map(([name, label]) => [name, label.toLowerCase()])],
       status: [["", "any status"], ...rows.statuses.map((name) => [name, name])],
+      note: [["", "any note"], ...[...new Set(rows.mark_sets.flat())].sort().slice(0, MAX_NOTES).map((name) => [name, name.replaceAll("_", " ")])],
       bin: [["", "any slice"], ...Object.entries(rows.bins).flatMap(([name, bins]) => bins.map((bin) => [`${name}:${bin}`, `${name} ${bin}`]))],
       cell: [["", "any place"], ...rows.cells.map((name) => [name, name])],
       tier: [["", "any tier"], ...rows.tiers.map((name) => [name, name])],

@@ -29,6 +29,7 @@
       run.flags = column(Uint8Array, run.flags);
       run.l2 = column(Float64Array, run.l2);
       run.iou = column(Float64Array, run.iou);
+      run.marks = run.marks ? column(Uint32Array, run.marks) : new Uint32Array(run.status.length);
       run.texts = null;
       rows.sets[run.set].runs.push(run);
     }
@@ -52,14 +53,15 @@
     if (state.half) need(HALF, YES_NO[state.half] ? HALF : 0);
     const statuses = state.status && new Set(state.status.split(",").map((name) => rows.statuses.indexOf(name)));
     const kinds = state.kind && new Set(state.kind.split(",").map((name) => rows.kindNames.indexOf(name)));
+    const noted = state.note && rows.mark_sets.map((marks) => marks.includes(state.note));
     const within = state.within === undefined ? Infinity : Number(state.within);
     const pointed = state.pointed || state.within;
     const overlap = state.iou === undefined ? null : Number(state.iou); // an overlap that is not known is below every bound
     const about = state.claim || state.either || state.joint;
-    if (!mask && !statuses && !kinds && !pointed && overlap === null && !about && !state.model) return null;
+    if (!mask && !statuses && !kinds && !noted && !pointed && overlap === null && !about && !state.model) return null;
     return (run, at, visible) =>
       run.status[at] !== UNSCORED && (run.flags[at] & mask) === value && (!statuses || statuses.has(run.status[at])) &&
-      (!kinds || kinds.has(run.kind[at])) &&
+      (!kinds || kinds.has(run.kind[at])) && (!noted || noted[run.marks[at]]) &&
       (!pointed || run.l2[at] < within) && (overlap === null || run.iou[at] >= overlap) && (!about || claims(state, run.flags[at], visible));
   }
 

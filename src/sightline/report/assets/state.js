@@ -6,7 +6,7 @@
   const FILTERS = {
     set: "task set", model: "model", status: "status", right: "right", hit: "hit", dilated: "hit (dilated)", pointed: "point read",
     within: "L2 (picture = 1) below", iou: "IoU at least", truth: "object is", said: "model said", claim: "visibility right", joint: "hit, or rightly absent",
-    either: "object or answer is", half: "reference half", kind: "error", bin: "slice", cell: "place", side: "side", label: "label", tier: "tier", scene: "scene",
+    either: "object or answer is", half: "reference half", kind: "error", note: "note", bin: "slice", cell: "place", side: "side", label: "label", tier: "tier", scene: "scene",
     vs: "compared with", versus: "comparison", q: "text",
   };
   const OTHERS = ["sort", "open", "hide", "show", "opacity"];

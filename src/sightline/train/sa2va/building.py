@@ -13,9 +13,11 @@ import torch
 from torch import nn
 
 from sightline.errors import InputError
+from sightline.models.named_weights import fill
 from sightline.models.sa2va.checkpoint import load_sa2va
 from sightline.models.sa2va.network import Sa2Va
 from sightline.models.sam2.parts import UNUSED, named_parameters
+from sightline.models.sam2.weights import load_sam2
 from sightline.train.sa2va.settings import ModelSettings, RateSettings
 from sightline.train.vlm.lora import is_adapter, merged
 from sightline.train.vlm.parts import ParameterGroup, checkpoint_gradients, parameter_groups, part_table, set_parts
@@ -37,9 +39,13 @@ def build_model(settings: ModelSettings, *, seed: int) -> Sa2Va:
     """The model as training starts with it, on the CPU; the same for the same settings and seed.
 
     Raises:
-        FileNotFoundError, InputError: the checkpoint cannot be used, or nothing is left to train.
+        FileNotFoundError, InputError: the checkpoint cannot be used, its SAM 2 is not that of `sam2_path`, or nothing is left to
+            train.
     """
     model = load_sa2va(Path(settings.path), dtype=getattr(torch, settings.dtype))
+    if settings.grounding.sam2_path is not None:
+        start = Path(settings.grounding.sam2_path)
+        fill(model.grounding.clip.model, load_sam2(start).state_dict(), where=f"model.grounding.sam2_path {start}")
     model.requires_grad_(False)
     parts = settings.parts.named()
     if any(part.how != "frozen" for part in parts.values()):

@@ -17,6 +17,7 @@ from sightline.train.sa2va.evaluation import HeldOut
 from sightline.train.sa2va.loading import Batches, Loaded, Preparation, Ready, load_batches
 from sightline.train.sa2va.plan import Plan, Weighted
 from sightline.train.sa2va.settings import Sa2VaTrainSettings
+from sightline.train.seeding import seed_batch
 from sightline.train.trainable import BatchNote, Processes
 from sightline.train.vlm.parts import ParameterGroup
 from sightline.types import LedgerEntry
@@ -103,6 +104,7 @@ class Sa2VaTraining:
         self._by_source = {}
         found: dict[str, list[Tensor]] = {term: [] for term in TERMS}
         for each in batch.conversations:
+            seed_batch(self.settings.seed, each.number, rank=0)  # dropout that does not depend on how many processes there are
             losses = sample_losses(
                 self.model,
                 each.said,

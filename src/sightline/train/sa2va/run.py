@@ -44,7 +44,9 @@ def train_sa2va(composed: Composed, *, quiet: bool = False, report: Report = lam
     held_tasksets(settings.validation.tasksets)  # a name that is wrong is told before a folder is made that holds the settings
     sources = open_sources(settings.data, report=report)
     prints = {f"data.{each.source.name}": each.source.fingerprint for each in sources}
-    prints["model"] = open_checkpoint(Path(settings.model.path), processor=False).revision()
+    for name, folder in (("model", settings.model.path), ("sam2", settings.model.grounding.sam2_path)):
+        if folder is not None:
+            prints[name] = open_checkpoint(Path(folder), processor=False).revision()
     with open_run(composed, settings.run, resume=settings.resume, fingerprints=prints, keep=settings.checkpoints.keep) as run:
         held = HeldOut(settings, run.path) if settings.validation.tasksets else None
         training = Sa2VaTraining(settings, sources, held=held, on_skip=Ledger(run.path / "ledger.jsonl").add)

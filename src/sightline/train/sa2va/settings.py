@@ -49,12 +49,14 @@ class GroundingSettings:
     Args:
         projection: whether the projection of `[SEG]` states is.
         sam2: parts of SAM 2 by name (`models.sam2.parts`).
+        sam2_path: a transformers folder of a SAM 2.0, whose weights training starts with in place of the checkpoint's.
     """
 
     projection: bool = True
     projection_lr: float | None = None
     sam2: tuple[str, ...] = ("mask_decoder",)
     sam2_lr: float | None = None
+    sam2_path: str | None = None
 
     def __post_init__(self) -> None:
         check_parts(self.sam2)

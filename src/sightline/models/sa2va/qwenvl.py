@@ -1,14 +1,17 @@
-"""Sa2VA on Qwen3-VL (architecture `Sa2VAChatModelQwen`), by transformers' Qwen3-VL classes.
+"""Sa2VA on Qwen2.5-VL and Qwen3-VL (architecture `Sa2VAChatModelQwen`), by transformers' classes of the two.
 
-Published names are transformers' with `model.` before them. The state of a `[SEG]` is the last layer's output before the final
-normalisation: the transformers that these checkpoints were trained with gave that as the last hidden state, today's does not.
+Published names are transformers' with `model.` before them. The state of a `[SEG]` is the last hidden state of the transformers
+that these checkpoints were trained with: behind the final normalisation with Qwen2.5-VL, before it with Qwen3-VL (today's is
+behind it with both).
 
-A picture is resized twice: to multiples of 28 (qwen-vl-utils), then to multiples of 32 with 512 to 2,048 times 28 x 28 pixels.
-Frames of a video are separate pictures, one behind the other with nothing between; `<image>` in the text is deleted, and the prompt
-is what the processor's own chat template makes of pictures and text.
+A picture is resized twice: to multiples of 28 (qwen-vl-utils), then to multiples of 28 (Qwen3-VL: 32) with 512 to 2,048 times
+28 x 28 pixels. Frames of a video are separate pictures, one behind the other with nothing between; `<image>` in the text is
+deleted, and the prompt is what the processor's own chat template makes of pictures and text. That of Qwen2.5-VL begins with a
+system turn ("You are a helpful assistant."), which training never sees.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,14 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor, nn
-from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers import (
+    PreTrainedConfig,
+    PreTrainedModel,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+)
 
 from sightline.errors import InputError
 from sightline.geometry.resize import smart_resize
@@ -31,21 +41,38 @@ FIRST_FACTOR, FIRST_LIMITS = 28, (4 * TOKEN_AREA, 16_384 * TOKEN_AREA)
 LIMITS = (512 * TOKEN_AREA, 2048 * TOKEN_AREA)
 
 
-class Qwen3Vl:
-    """The family `qwen3vl`; `config` is the checkpoint's config.json, `folder` where its processor lies.
+@dataclass(frozen=True)
+class Generation:
+    """A generation of Qwen-VL: transformers' classes, and whether the state of a token is taken behind the final normalisation."""
+
+    name: str
+    config: Callable[..., PreTrainedConfig]
+    network: type[PreTrainedModel]
+    normalised: bool
+
+
+GENERATIONS = {
+    "qwen2_5_vl_text": Generation("qwen25vl", Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, normalised=True),
+    "qwen3_vl_text": Generation("qwen3vl", Qwen3VLConfig, Qwen3VLForConditionalGeneration, normalised=False),
+}
+"""By the `model_type` of a checkpoint's `text_config`."""
+
+
+class QwenVl:
+    """The families `qwen25vl` and `qwen3vl`; `config` is the checkpoint's config.json, `folder` where its processor lies.
 
     Raises:
         InputError: no processor there, or an unknown template.
     """
 
-    name = "qwen3vl"
-    normalised = False
     searches_prompt = True
     media_token = PAD
 
     def __init__(self, config: Mapping[str, Any], tokenizer: Any, *, folder: Path) -> None:  # noqa: ANN401 - transformers'
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil  # noqa: PLC0415
 
+        self._generation = GENERATIONS[config["text_config"]["model_type"]]
+        self.name, self.normalised = self._generation.name, self._generation.normalised
         self._config = config
         self._tokenizer = tokenizer
         self._image_id = token_id(tokenizer, PAD, where=str(folder))
@@ -60,20 +87,20 @@ class Qwen3Vl:
 
     def network(self, dtype: torch.dtype, *, tied: bool) -> nn.Module:
         keys = ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id")
-        config = Qwen3VLConfig(
-            text_config=plain(self._config["text_config"]),
+        config = self._generation.config(
+            text_config=plain(self._config["text_config"]) | {"tie_word_embeddings": tied},
             vision_config=plain(self._config["vision_config"]),
             tie_word_embeddings=tied,
             **{key: self._config[key] for key in keys if key in self._config},
         )
-        return Qwen3VLForConditionalGeneration._from_config(config, dtype=dtype)
+        return self._generation.network._from_config(config, dtype=dtype)
 
     def final_norm(self, network: Any) -> nn.Module:  # noqa: ANN401 - transformers'
         return network.model.language_model.norm
 
     def from_published(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if strange := next((name for name in tensors if not name.startswith(PREFIX)), None):
-            raise InputError(f"{strange!r} is no tensor of a Sa2VA on Qwen3-VL. Are weights and config.json of one checkpoint?")
+            raise InputError(f"{strange!r} is no tensor of a Sa2VA on Qwen-VL. Are weights and config.json of one checkpoint?")
         return {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
 
     def to_published(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
