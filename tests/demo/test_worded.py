@@ -51,6 +51,17 @@ def test_an_expression_is_true_of_one_shape_alone():
                 assert set(text.split()) <= words
 
 
+def test_in_about_every_other_clip_one_shape_comes_late():
+    clips = [draw_shapes(np.random.default_rng(number)) for number in range(200)]
+    late = [[shape for shape in shapes if shape.first] for shapes in clips]
+    assert {len(own) for own in late} == {0, 1}
+    assert 80 < sum(map(len, late)) < 120  # of 200; odds 1/2, deviation 7
+    for (shape,) in filter(None, late):
+        assert 4 < shape.first < NUM_FRAMES - 1  # behind the frames that Sa2VA is shown as published, and not the last one
+        assert not shape.mask(shape.first - 1).any()
+        assert shape.mask(shape.first).any()
+
+
 def test_objects_of_a_clip_do_not_share_pixels_and_some_hide_others(root):
     masks = json.loads((root / "train" / "mask_dict.json").read_text())
     videos = json.loads((root / "train" / "meta_expressions.json").read_text())["videos"]

@@ -1,12 +1,13 @@
 """Short clips of coloured shapes with expressions whose masks follow the words, for trying referring segmentation in video.
 
     {root}/train/meta_expressions.json, mask_dict.json, JPEGImages/train0000/00000.jpg      the layout of MeViS
-    {root}/valid_u/...                                                                      held-out clips, 96 x 96, 8 frames
+    {root}/valid_u/...                                                                      held-out clips, 96 x 96, 12 frames
 
 Three or four shapes a clip swing around places of their own; no two have the same colour and kind, and a later one hides an
-earlier one. Each is meant by its colour and kind ("the red disc"), and by one other pair or word that is true of it alone in this
-clip ("the large box", "the green one", "the small blue one"). Neither place nor size gives away which is meant: who does not read
-the words is right once in three or four times. A clip follows from the seed, its split and its number; the splits draw from
+earlier one. In every other clip one of them comes late: it is not there in the first frames, so that who looks at these alone has
+nothing to go on. Each is meant by its colour and kind ("the red disc"), and by one other pair or word that is true of it alone in
+this clip ("the large box", "the green one", "the small blue one"). Neither place nor size gives away which is meant: who does not
+read the words is right once in three or four times. A clip follows from the seed, its split and its number; the splits draw from
 different streams.
 """
 
@@ -24,7 +25,9 @@ from sightline.files import only_writer, write_whole
 from sightline.geometry.masks import encode_mask
 from sightline.media import encode_jpeg
 
-SIDE, NUM_FRAMES = 96, 8
+SIDE, NUM_FRAMES = 96, 12
+LATE = (5, 9)
+"""First frames of a shape that comes late: from, and below."""
 KINDS = ("disc", "box", "triangle")
 COLOURS = {
     "red": (225, 40, 35),
@@ -43,7 +46,7 @@ SPLITS = ("train", "valid_u")
 
 @dataclass(frozen=True)
 class Shape:
-    """One object: what it is called, where it swings around and how far, in pixels."""
+    """One object: what it is called, where it swings around and how far, in pixels, and the first frame that it is in."""
 
     kind: str
     colour: str
@@ -52,10 +55,13 @@ class Shape:
     reach: tuple[float, float]
     phase: float
     radius: float
+    first: int = 0
 
     def mask(self, frame: int) -> Bool[np.ndarray, "h w"]:
         """Where it is in a frame, hidden or not."""
-        turn = self.phase + np.pi * frame / NUM_FRAMES
+        if frame < self.first:
+            return np.zeros((SIDE, SIDE), dtype=bool)
+        turn = self.phase + 1.5 * np.pi * frame / NUM_FRAMES
         x = self.middle[0] + self.reach[0] * np.cos(turn)
         y = self.middle[1] + self.reach[1] * np.sin(turn)
         rows, columns = _pixels()
@@ -107,8 +113,9 @@ def draw_shapes(rng: np.random.Generator) -> list[Shape]:
     count = int(rng.integers(3, 5))
     pairs = rng.permutation(len(KINDS) * len(COLOURS))[:count]
     middles = _apart(count, rng)
+    late = int(rng.integers(2 * count))  # from `count` on: none
     shapes = []
-    for pair, middle in zip(pairs.tolist(), middles, strict=True):
+    for place, (pair, middle) in enumerate(zip(pairs.tolist(), middles, strict=True)):
         colour, kind = divmod(pair, len(KINDS))
         size = tuple(SIZES)[int(rng.integers(len(SIZES)))]
         shapes.append(
@@ -120,6 +127,7 @@ def draw_shapes(rng: np.random.Generator) -> list[Shape]:
                 reach=(float(rng.uniform(0.05, 0.12) * SIDE), float(rng.uniform(0.05, 0.12) * SIDE)),
                 phase=float(rng.uniform(0, 2 * np.pi)),
                 radius=float(rng.uniform(*SIZES[size]) * SIDE),
+                first=int(rng.integers(*LATE)) if place == late else 0,
             )
         )
     return shapes

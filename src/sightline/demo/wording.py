@@ -3,16 +3,19 @@
     OUT/clips/                                    `demo.worded`
     OUT/tasks/refer_mask_track-{train,valid_u}
     OUT/tiny/                                     `demo.tiny_sa2va`
+    OUT/sam2/                                     its SAM 2 alone
 
-`sightline train sa2va --config-name tiny` trains it; `docs/sa2va.md` has the commands.
+`sightline train sa2va --config-name tiny_consistent` trains the former to find objects by words, `sightline train sam2
+--config-name tiny_worded` the latter to follow boxes; `docs/sa2va.md` has the commands.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
 from sightline.demo.learning import Lesson
-from sightline.demo.tiny_sa2va import tiny_sa2va
+from sightline.demo.tiny_sa2va import tiny_sa2va, tiny_sam2
 from sightline.demo.worded import SPLITS, WORDS, write_worded
+from sightline.tasks.footage import Sampling
 from sightline.tasks.refer import ReferOptions
 from sightline.taskset.build import BuildRequest, build
 
@@ -44,9 +47,8 @@ def prepare(
         seed=seed,
         on_clip=lambda done: on_progress("clips", done, sum(sizes)),
     )
-    request = BuildRequest(
-        reader="mevis", root=str(out / "clips"), splits=SPLITS, tasks=(TASK,), options=ReferOptions(no_target="left_out")
-    )
+    every_frame = ReferOptions(no_target="left_out", sampling=Sampling(policy="all"))
+    request = BuildRequest(reader="mevis", root=str(out / "clips"), splits=SPLITS, tasks=(TASK,), options=every_frame)
     built = build(
         request, out / "tasks", workers=workers, on_progress=lambda split, *counts: on_progress(f"task: {split}", *counts)
     )
@@ -54,4 +56,6 @@ def prepare(
     checkpoint = out / "tiny"
     if not checkpoint.exists():
         tiny_sa2va(checkpoint, WORDS, seed=seed)
+    if not (out / "sam2").exists():
+        tiny_sam2(out / "sam2", checkpoint)
     return Lesson(folders[SPLITS[0]], folders[SPLITS[1]], checkpoint)
