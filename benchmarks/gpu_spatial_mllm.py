@@ -215,6 +215,16 @@ class _InMemory:
         grids = torch.tensor(grids_of_geometry(kind, tuple(self.features.geometry.shape)))
         return tensors_of_features(index, kind, grids, self.features)
 
+    def blank_unit(self) -> dict[str, Any]:
+        """Zeros for a picture of one token."""
+        import torch  # noqa: PLC0415
+
+        from sightline.models.spatial_mllm.encoding import FrozenFeatures, tensors_of_features  # noqa: PLC0415
+
+        vision, geometry = self.features.vision, self.features.geometry
+        blank = FrozenFeatures(torch.zeros_like(vision[:4]), torch.zeros_like(geometry[:2, :2, :2]))
+        return tensors_of_features(0, "image", torch.tensor([[1, 2, 2]]), blank)
+
 
 def _shown(value: Any) -> str:
     return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

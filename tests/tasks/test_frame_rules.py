@@ -64,7 +64,7 @@ def test_a_short_video_is_noted_where_a_number_was_asked_for():
 
 @pytest.mark.parametrize("written", ["fps:0", "fps:fast", "fps:nan", "fps:", "uniform:3", "space", "space-aware:2"])
 def test_a_rule_that_is_none_says_which_there_are(written: str):
-    with pytest.raises(InputError, match=r"uniform, random, fps:RATE, space-aware or all|fps:2"):
+    with pytest.raises(InputError, match=r"uniform, random, fps:RATE, space-aware, points-aware, points-reference or all|fps:2"):
         read_rule(written, num_frames=4)
 
 

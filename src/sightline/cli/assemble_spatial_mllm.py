@@ -1,4 +1,4 @@
-"""`sightline assemble-spatial-mllm`: a Spatial-MLLM to be trained, from a Qwen2.5-VL and a VGGT, or a tiny one."""
+"""`sightline assemble-spatial-mllm`: a Spatial-MLLM to be trained, from a Qwen-VL and a VGGT, or a tiny one."""
 
 import enum
 import importlib.util
@@ -22,7 +22,7 @@ class FusionName(enum.StrEnum):
 def assemble(  # noqa: PLR0913 - one parameter an option
     *,
     out: Annotated[Path, typer.Option(help="The folder that is written.")],
-    qwen: Annotated[Path | None, typer.Option(help="A Qwen2.5-VL checkpoint.")] = None,
+    qwen: Annotated[Path | None, typer.Option(help="A Qwen2.5-VL or Qwen3-VL checkpoint.")] = None,
     vggt: Annotated[Path | None, typer.Option(help="VGGT's weights.")] = None,
     tiny: Annotated[list[Path] | None, typer.Option(help="A tiny one with fresh weights, for the words of a task set.")] = None,
     fusion: Annotated[FusionName, typer.Option(help="How geometry is taken in.")] = FusionName.mlp_add,

@@ -42,9 +42,14 @@ def covisibility(scan: Scan, root: Path) -> Covisibility:
     """The numbers of one prepared scan, computed at the first call and read after that.
 
     Raises:
-        InputError: a frame has no depth or no pose, or there are more than `MAX_FRAMES` frames.
+        InputError: lengths are not in metres, a frame has no depth or no pose, or there are more than `MAX_FRAMES` frames.
         FileNotFoundError, InputError: a picture is missing or damaged.
     """
+    if not scan.in_metres:
+        raise InputError(
+            f"{scan.scan_id}: its lengths are in a network's own unit, and what is visible is told in metres. Make the scan with "
+            "--metres-per-unit."
+        )
     if len(scan.frames) > MAX_FRAMES:
         raise InputError(
             f"{scan.scan_id}: {len(scan.frames)} frames; co-visibility compares every two, at most {MAX_FRAMES} frames. Prepare "

@@ -4,6 +4,8 @@
     random        `num_frames` of all frames, drawn without replacement
     fps           one for each 1/`fps` of a second from the first on; of more than `num_frames` so many, evenly spread
     space_aware   `num_frames` of the candidates that together see most of the room: `tasks.scan_coverage`
+    points_aware, points_reference
+                  the same by the points of a network, chosen beforehand: `tasks.point_choices`
     all           every frame; more than `max_frames` are refused
 
 Candidates are `num_candidates` frames evenly spread from the first to the last, all of a shorter video. Evenly spread positions are
@@ -21,16 +23,19 @@ from sightline.errors import InputError
 from sightline.tasks.footage import Sampling, sample_frames
 from sightline.types import LedgerEntry, Record
 
-Policy = Literal["uniform", "random", "fps", "space_aware", "all"]
-NAMES = "uniform, random, fps:RATE, space-aware or all"
-EXACT = ("uniform", "random", "space_aware")
+Policy = Literal["uniform", "random", "fps", "space_aware", "points_aware", "points_reference", "all"]
+NAMES = "uniform, random, fps:RATE, space-aware, points-aware, points-reference or all"
+EXACT = ("uniform", "random", "space_aware", "points_aware")
+BY_SIGHT = ("space_aware", "points_aware", "points_reference")
+"""Chosen by what frames see, not by their number."""
 
 
 class FrameRule(Record):
     """A policy and its numbers. `folder_fps` is the rate of a video that is a folder of frames; `edge_m` the cells' edge.
 
-    `scans` (a root of prepared scans, for videos that bring no depth) and `cache` (where choices by space are kept) only say where
-    something lies; they are no part of a recipe.
+    `scans` (a root of prepared scans, for videos that bring no depth), `cache` (where choices by space are kept) and `choices`
+    (where those by points lie) only say where something lies; they are no part of a recipe. `weights` names the network of the
+    points.
     """
 
     policy: Policy = "uniform"
@@ -42,6 +47,8 @@ class FrameRule(Record):
     folder_fps: float = 1.0
     scans: str | None = None
     cache: str | None = None
+    choices: str | None = None
+    weights: str = ""
 
 
 def read_rule(written: str, *, num_frames: int, scans: str | None = None, cache: str | None = None) -> FrameRule:
@@ -60,7 +67,9 @@ def read_rule(written: str, *, num_frames: int, scans: str | None = None, cache:
         if not (np.isfinite(rate) and rate > 0):
             raise InputError(f"frames {written!r}: {number!r} is no number of frames a second. Write for example fps:2.")
     match name:
-        case "uniform" | "random" | "fps" | "space_aware" | "all" if name == "fps" or not colon:
+        case "uniform" | "random" | "fps" | "space_aware" | "points_aware" | "points_reference" | "all" if (
+            name == "fps" or not colon
+        ):
             return FrameRule(policy=name, num_frames=num_frames, fps=rate, scans=scans, cache=cache)
     raise InputError(f"frames {written!r}: expected {NAMES}.")
 
@@ -71,17 +80,17 @@ def evenly(num_frames: int, count: int) -> tuple[int, ...]:
 
 
 def candidates(num_frames: int, rule: FrameRule) -> tuple[int, ...]:
-    """The frames among which `uniform` and `space_aware` choose."""
+    """The frames among which `uniform` and the rules by sight choose."""
     return evenly(num_frames, rule.num_candidates)
 
 
 def ruled_frames(num_frames: int, rule: FrameRule, *, rng: np.random.Generator, rate: float) -> tuple[int, ...]:
-    """The frames of a video of `num_frames` (1 or more), `rate` a second, by any rule but `space_aware`; `rng` is for `random`.
+    """The frames of a video of `num_frames` (1 or more), `rate` a second, by any rule but those by sight; `rng` is for `random`.
 
     Raises:
         InputError: `all` takes more than `max_frames`.
     """
-    assert rule.policy != "space_aware", "chosen by what frames see, not by their number"
+    assert rule.policy not in BY_SIGHT, "chosen by what frames see, not by their number"
     if rule.policy == "uniform":
         return picked(candidates(num_frames, rule), rule.num_frames)
     frames = range(num_frames)

@@ -99,6 +99,11 @@ def _chosen(scan: Scan, home: Path, places: Sequence[int], seen: Sequence[int], 
 
 
 def _usable(scan: Scan) -> list[int]:
+    if not scan.in_metres:
+        raise InputError(
+            f"{scan.scan_id}: its lengths are in a network's own unit, and cells are in metres. Choose by the network's points "
+            "(`sightline choose-frames`, --frames points-aware), or make the scan with --metres-per-unit."
+        )
     usable = [index for index, frame in enumerate(scan.frames) if frame.depth is not None and frame.camera is not None]
     if not usable:
         raise InputError(f"{scan.scan_id}: no frame with depth and a pose, so that space-aware frames cannot be chosen.")

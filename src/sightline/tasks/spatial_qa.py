@@ -18,6 +18,7 @@ from sightline.files import inside
 from sightline.tasks.crossview import example_rng
 from sightline.tasks.frame_rules import FrameRule, shortfall
 from sightline.tasks.pictures import Studio
+from sightline.tasks.point_choices import FramesUnchosenError
 from sightline.tasks.scan_coverage import SceneUnseenError
 from sightline.tasks.video_frames import video_frames
 from sightline.types import (
@@ -93,6 +94,9 @@ def pose_qa(inquiry: SpatialInquiry, source: QaSource, studio: Studio, options: 
             return
     try:
         shown, short = (Shown(parts=((),) * len(inquiry.media)), []) if missing else _show(inquiry, studio, options, source)
+    except FramesUnchosenError as error:
+        yield LedgerEntry(unit=unit, reason="frames_not_chosen", detail=str(error), path=inquiry.media[0].path)
+        return
     except SceneUnseenError as error:
         yield LedgerEntry(unit=unit, reason="scan_unusable", detail=str(error), path=inquiry.media[0].path)
         return

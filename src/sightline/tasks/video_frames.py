@@ -3,6 +3,8 @@
 The frames of a file become pictures below `media/frames/`, named by their number; those of a folder stay where they are.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from jaxtyping import UInt8
 from sightline import video
 from sightline.errors import InputError
 from sightline.files import inside
-from sightline.tasks.frame_rules import FrameRule, ruled_frames
+from sightline.tasks.frame_rules import BY_SIGHT, FrameRule, ruled_frames
 from sightline.tasks.pictures import Studio, derived_path
+from sightline.tasks.point_choices import video_choice
 from sightline.tasks.scan_coverage import video_coverage
 from sightline.types import ImageRef, Record, SpatialInquiry
 
@@ -41,13 +44,13 @@ def video_frames(inquiry: SpatialInquiry, path: str, studio: Studio, rule: Frame
     if place.is_dir():
         names = sorted(file.name for file in place.iterdir() if file.suffix.lower() in PICTURES)
         num_frames, rate = len(names), rule.folder_fps
-        chosen, evidence = _choose(inquiry, num_frames, rate, rule, rng)
+        chosen, evidence = _choose(inquiry, _Video(place, num_frames, rate, names), rule, rng)
         images = tuple(studio.original(f"{path}/{names[number]}") for number in chosen)
         ids = tuple(Path(names[number]).stem for number in chosen)
     else:
         changed_ns = place.stat().st_mtime_ns
         num_frames, rate = _header(place, changed_ns)
-        chosen, evidence = _choose(inquiry, num_frames, rate, rule, rng)
+        chosen, evidence = _choose(inquiry, _Video(place, num_frames, rate), rule, rng)
         stem = path.rpartition(".")[0]
         images = tuple(
             studio.derived(derived_path("frames", stem, f"{number:06d}"), lambda rgb=rgb: rgb)
@@ -58,14 +61,27 @@ def video_frames(inquiry: SpatialInquiry, path: str, studio: Studio, rule: Frame
     return VideoFrames(images=images, times_s=times_s, names=ids, num_frames=num_frames, evidence=evidence)
 
 
+@dataclass(frozen=True)
+class _Video:
+    """A file, or a folder of frames with these `names`."""
+
+    place: Path
+    num_frames: int
+    rate: float
+    names: Sequence[str] = ()
+
+
 def _choose(
-    inquiry: SpatialInquiry, num_frames: int, rate: float, rule: FrameRule, rng: np.random.Generator
+    inquiry: SpatialInquiry, clip: _Video, rule: FrameRule, rng: np.random.Generator
 ) -> tuple[tuple[int, ...], dict[str, int]]:
-    if not num_frames:
+    if not clip.num_frames:
         raise InputError("no frame in it. A video is a file, or a folder of JPEG, PNG or WebP pictures.")
-    if rule.policy != "space_aware":
-        return ruled_frames(num_frames, rule, rng=rng, rate=rate), {}
-    found = video_coverage(inquiry.dataset, inquiry.scene_id, num_frames, rule)
+    if rule.policy not in BY_SIGHT:
+        return ruled_frames(clip.num_frames, rule, rng=rng, rate=clip.rate), {}
+    if rule.policy == "space_aware":
+        found = video_coverage(inquiry.dataset, inquiry.scene_id, clip.num_frames, rule)
+    else:
+        found = video_choice(clip.place, clip.names, clip.num_frames, rule)
     return found.frames, {"frames_by_coverage": found.num_greedy, "frames_filled": found.num_filled}
 
 

@@ -37,7 +37,7 @@ from sightline.types import Record
 MAX_SHARDS = 256
 MAX_SCENES_PER_SHARD = 64
 MAX_ROWS_PER_SHARD = 1024  # of question files: a row is one example, and a million of them would be 16,000 shards
-PLACES = ("scans", "cache")  # options that only say where something lies: it may lie elsewhere the next time
+PLACES = ("scans", "cache", "choices")  # options that only say where something lies: it may lie elsewhere the next time
 
 Progress = Callable[[str, int, int], None]  # split, scenes done, scenes in all
 

@@ -94,8 +94,9 @@ class SpatialQa:
     def sources(self) -> list[Path]:
         if self._options.missing_media == "error" and len(self):  # before anything is staged that could not go on otherwise
             check_media([each for each in self._reader[0] if isinstance(each, SpatialInquiry)], self._source, self._root)
-        scans = self._options.frames.scans
-        return [*self._reader.sources(), *(scan_records(Path(scans)) if scans is not None else ())]
+        scans, choices = self._options.frames.scans, self._options.frames.choices
+        seen = [*(scan_records(Path(scans)) if scans is not None else ()), *([Path(choices)] if choices is not None else ())]
+        return [*self._reader.sources(), *seen]
 
     def _new_studio(self, _media: tuple[str, ...]) -> Studio:
         return Studio(self._root)

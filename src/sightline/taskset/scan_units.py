@@ -30,7 +30,8 @@ class Scans:
         return self._reader.scan_ids()
 
     def sources(self) -> list[Path]:
-        return [self._reader.root]
+        choices = self._options.frames.choices
+        return [self._reader.root, *([Path(choices)] if choices is not None else ())]
 
 
 class ScanUnit:

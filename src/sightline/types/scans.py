@@ -70,6 +70,9 @@ class MeshFiles(Record):
     groups: str | None = None
 
 
+SCALE_UNKNOWN = "scale_unknown"
+
+
 class Scan(Record):
     """One scan of one room; z is up in the world where `z_up`, frames in order of time.
 
@@ -90,3 +93,8 @@ class Scan(Record):
     alignment: tuple[float, ...] | None = None
     fps: float | None = None
     problems: tuple[LedgerEntry, ...] = ()
+
+    @property
+    def in_metres(self) -> bool:
+        """Whether its lengths are metres; those that a network made of pictures alone are in a unit that nobody knows."""
+        return all(problem.reason != SCALE_UNKNOWN for problem in self.problems)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -26,7 +27,7 @@ from sightline.train.vlm.chat import Chat, open_chat  # noqa: E402
 from sightline.train.vlm.collate import Collator  # noqa: E402
 from sightline.train.vlm.samples import FrameRun, MediaRef, Sample, Slot, Turn  # noqa: E402
 from sightline.train.vlm.taskset_source import TaskSetSource  # noqa: E402
-from sightline.types import VideoPart  # noqa: E402
+from sightline.types import AnswerForm, ImagePart, TextPart, VideoPart  # noqa: E402
 from tests.qa_trees import write_vsi  # noqa: E402
 from tests.train.vlm.spatial_samples import QUESTIONS, frame, sample  # noqa: E402
 from tests.video_file import write_video  # noqa: E402
@@ -85,6 +86,21 @@ def test_both_ways_of_naming_it_give_the_same_answers_in_any_batch(checkpoint: P
     alone = [model.answer([question], taskset)[0] for question in questions]
     assert [said.text for said in together] == [said.text for said in alone]
     assert model.describe()["kind"] == "spatial-mllm"
+
+
+def test_clips_pictures_and_words_are_answered_alone_and_together(checkpoint: Path, taskset: TaskSet):
+    model: Any = get_model(f"hf:{checkpoint}", ModelOptions(max_new_tokens=3, device="cpu"))
+    first = next(each for each in taskset if len(each.question.images) > 2).question
+    form = AnswerForm(shape="number", image_index=0)
+    shown = (
+        (VideoPart(image_indices=(0, 1, 2), times_s=(0.0, 1.0, 2.0)),),
+        (ImagePart(image_index=0), ImagePart(image_index=2)),
+        (),
+    )
+    asked = [msgspec.structs.replace(first, prompt=(*parts, TextPart(text="How many?"), form)) for parts in shown]
+    alone = [model.answer([each], taskset)[0] for each in asked]
+    assert [each.text for each in model.answer(asked, taskset)] == [each.text for each in alone]
+    assert [each.exposure.num_image_tokens > 0 for each in alone] == [True, True, False]
 
 
 def test_pictures_of_one_record_must_have_one_size_and_the_sample_is_named(chat: Chat, tmp_path: Path):

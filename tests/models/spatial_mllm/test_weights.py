@@ -17,6 +17,7 @@ from sightline.errors import InputError  # noqa: E402
 from sightline.models.spatial_mllm.model import SpatialMllm  # noqa: E402
 from sightline.models.spatial_mllm.names import LM_HEAD, from_published, to_published  # noqa: E402
 from sightline.models.spatial_mllm.settings import SpatialSettings, settings_of_config, values_of_settings  # noqa: E402
+from sightline.models.spatial_mllm.vggt_of import open_vggt  # noqa: E402
 from sightline.models.spatial_mllm.weights import assemble_spatial_mllm, load_spatial_mllm, write_spatial_mllm  # noqa: E402
 from sightline.models.vggt.config import VggtConfig, values_of_config  # noqa: E402
 from sightline.models.vggt.model import HEADS, Vggt  # noqa: E402
@@ -165,3 +166,16 @@ def test_a_language_model_that_counts_time_otherwise_is_refused(tmp_path: Path) 
     Qwen2_5_VLForConditionalGeneration(config).save_pretrained(tmp_path)
     with pytest.raises(InputError, match="4 tokens per second of video; Spatial-MLLM counts 2"):
         assemble_spatial_mllm(tmp_path, tmp_path)
+
+
+def test_the_vggt_inside_a_published_checkpoint_is_used_by_itself(published: Path, tmp_path: Path) -> None:
+    found = open_vggt(published, heads=("point",))
+    whole = load_spatial_mllm(published, heads=("point",)).model
+    images = torch.rand(1, 2, 3, 28, 42)
+    with torch.no_grad():
+        assert torch.equal(found.model(images).points, whole.spatial_encoder(images).points)
+    assert found.num_ignored == load_spatial_mllm(published, heads=("point",)).num_ignored
+    write_spatial_mllm(load_spatial_mllm(published).model, tmp_path / "without")
+    with pytest.raises(InputError, match="a Spatial-MLLM without VGGT's point head"):
+        open_vggt(tmp_path / "without", heads=("point",))
+    assert open_vggt(tmp_path / "without", heads=()).num_ignored == 0

@@ -19,6 +19,13 @@ from sightline.models.vggt.config import values_of_config  # noqa: E402
 from sightline.models.vggt.model import Vggt  # noqa: E402
 from sightline.models.vggt.pictures import prepare_pictures  # noqa: E402
 from sightline.models.vggt.scene import SceneOptions, write_scene  # noqa: E402
+from sightline.prepare.covisibility import covisibility  # noqa: E402
+from sightline.tasks.frame_rules import FrameRule  # noqa: E402
+from sightline.tasks.pictures import Studio  # noqa: E402
+from sightline.tasks.scan_coverage import scan_coverage  # noqa: E402
+from sightline.tasks.spatial.options import SpatialOptions  # noqa: E402
+from sightline.tasks.spatial.scan import scan_questions  # noqa: E402
+from sightline.types import LedgerEntry  # noqa: E402
 from tests.models.vggt.tiny import SMALL  # noqa: E402
 
 
@@ -65,6 +72,8 @@ def test_a_scene_is_a_prepared_scan_with_the_networks_cameras_and_depth(network:
         np.testing.assert_allclose(there, 0, atol=1e-5)
         np.testing.assert_allclose(frame.camera.fx, expected.intrinsics[0, place, 0, 0].item(), rtol=1e-5)
     assert scan.problems == ()
+    assert scan.in_metres
+    assert covisibility(scan, tmp_path / "out").frame_ids == ("000000", "000001", "000003")
 
 
 def test_a_scale_that_is_not_known_is_said_and_unsure_depth_is_left_out(network: Any, room: Path, tmp_path: Path) -> None:
@@ -78,6 +87,20 @@ def test_a_scale_that_is_not_known_is_said_and_unsure_depth_is_left_out(network:
     assert frame.depth is not None
     found = read_depth(tmp_path / "out" / frame.depth, frame.metres_per_unit)
     assert np.array_equal(found > 0, sure >= least)
+
+
+def test_nothing_is_told_in_metres_of_a_scan_in_another_unit(network: Any, room: Path, tmp_path: Path) -> None:
+    write_scene(room, network, tmp_path / "out", options=SceneOptions(max_frames=3))
+    (scan,) = list(PreparedScans(tmp_path / "out"))
+    assert not scan.in_metres
+    with pytest.raises(InputError, match=r"own unit, and what is visible is told in metres.*--metres-per-unit"):
+        covisibility(scan, tmp_path / "out")
+    with pytest.raises(InputError, match=r"cells are in metres.*choose-frames"):
+        scan_coverage(scan, tmp_path / "out", FrameRule(policy="space_aware", num_frames=2))
+    found = list(scan_questions(scan, Studio(tmp_path / "out"), SpatialOptions(min_moved_m=0.0, min_turned_deg=0.0), split="train"))
+    told = {entry.reason: entry.detail for entry in found if isinstance(entry, LedgerEntry)}
+    assert "camera_displacement, camera_movement_direction are not asked" in told["not_in_metres"]
+    assert len(told) == len(found)  # no example
 
 
 def test_the_same_command_does_nothing_twice_and_another_is_refused(network: Any, room: Path, tmp_path: Path) -> None:
@@ -102,7 +125,7 @@ def test_sources_without_frames_and_options_out_of_range_are_refused(network: An
     options = SceneOptions()
     with pytest.raises(InputError, match="no frames in it"):
         write_scene(tmp_path / "empty", network, tmp_path / "out", options=options)
-    with pytest.raises(InputError, match="expected a folder of pictures, or a video"):
+    with pytest.raises(InputError, match="expected a folder of pictures, a prepared scan, or a video"):
         write_scene(tmp_path / "notes.txt", network, tmp_path / "out", options=options)
     with pytest.raises(FileNotFoundError, match="no such folder"):
         write_scene(tmp_path / "nowhere", network, tmp_path / "out", options=options)

@@ -15,14 +15,23 @@ if TYPE_CHECKING:
 def frame_options(
     *,
     frames: Annotated[
-        str, typer.Option("--frames", help="Which are shown: uniform, random, fps:RATE, space-aware or all; docs/spatial-qa.md.")
+        str,
+        typer.Option(
+            "--frames",
+            help="Which are shown: uniform, random, fps:RATE, space-aware, points-aware, points-reference or all; "
+            "docs/spatial-qa.md.",
+        ),
     ] = "uniform",
     num_frames: Annotated[int, typer.Option(min=1, help="How many; with fps:RATE at most. Does not count for all.")] = 16,
+    choices: Annotated[
+        Path | None, typer.Option("--choices", help="points-aware, points-reference: what sightline choose-frames has written.")
+    ] = None,
 ) -> "FrameRule":
     """The rule that was asked for."""
     from sightline.tasks.frame_rules import read_rule  # noqa: PLC0415
+    from sightline.tasks.point_choices import with_choices  # noqa: PLC0415
 
-    return read_rule(frames, num_frames=num_frames)
+    return with_choices(read_rule(frames, num_frames=num_frames), choices)
 
 
 class SceneGuard(NamedTuple):

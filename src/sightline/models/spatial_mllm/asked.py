@@ -23,6 +23,7 @@ from sightline.models.huggingface.asked import DTYPES, HuggingFace
 from sightline.models.huggingface.families import family_dialect
 from sightline.models.huggingface.inputs import Batch, Inputs
 from sightline.models.options import ModelOptions
+from sightline.models.spatial_mllm.encoding import KINDS
 from sightline.models.spatial_mllm.frames import FRAMES
 from sightline.models.spatial_mllm.processor import STEP_S, SpatialProcessor
 from sightline.models.spatial_mllm.sequences import FrameSequence, Kind, num_tokens, prepare_sequence
@@ -52,7 +53,8 @@ class SpatialInputs(Inputs):
 
     def __init__(self, checkpoint: Checkpoint, options: ModelOptions, *, config: Any) -> None:  # noqa: ANN401 - transformers'
         super().__init__(checkpoint, options, config=config)
-        self.processor = SpatialProcessor(self.processor, where=str(checkpoint.path))
+        patch_size = config.vision_config.patch_size
+        self.processor = SpatialProcessor(self.processor, where=str(checkpoint.path), patch_size=patch_size)
 
     def batch(self, questions: Sequence[Question], taskset: TaskSet, *, room: int | None) -> Batch:
         """The questions as one batch, padded on the left; raises as `Inputs.batch`."""
@@ -105,8 +107,20 @@ class SpatialInputs(Inputs):
         text = self.processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-        ids = torch.tensor(self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return _expanded(ids, kinds, sequences, self.processor, where=f"{self.checkpoint.path}, example {question.id!r}")
+        clips = [part for part in segments if isinstance(part, VideoPart)]
+        words = self._with_times(text, clips)
+        ids = torch.tensor(self.processor.tokenizer(words, add_special_tokens=False)["input_ids"])
+        slots = self._slots(kinds, sequences)
+        return _expanded(ids, slots, self.processor, where=f"{self.checkpoint.path}, example {question.id!r}")
+
+    def _with_times(self, text: str, _clips: Sequence[VideoPart]) -> str:
+        """The text with what the family writes beside the steps of a clip: nothing here."""
+        return text
+
+    def _slots(self, kinds: Sequence[Kind], sequences: Sequence[FrameSequence]) -> list[tuple[Kind, int]]:
+        """Kind and number of tokens of each slot in the text; `kinds` are those of the media, in their order there."""
+        waiting = {kind: iter([grid for each in sequences if each.kind == kind for grid in each.grids]) for kind in KINDS}
+        return [(kind, num_tokens(next(waiting[kind]), self.processor.rule)) for kind in kinds]
 
     def _exposure(self, read: "_Read") -> Exposure:
         rule = self.processor.rule
@@ -190,24 +204,21 @@ def _media_tensors(sequences: Sequence[FrameSequence]) -> dict[str, Any]:
     return found
 
 
-def _expanded(
-    ids: Tensor, kinds: Sequence[Kind], sequences: Sequence[FrameSequence], processor: SpatialProcessor, *, where: str
-) -> Tensor:
-    """The tokens with as many places for each medium as it has."""
-    waiting = {kind: iter([grid for each in sequences if each.kind == kind for grid in each.grids]) for kind in ("image", "video")}
+def _expanded(ids: Tensor, slots: Sequence[tuple[Kind, int]], processor: SpatialProcessor, *, where: str) -> Tensor:
+    """The tokens (n,) with as many places for each slot as it has tokens."""
     token_of = {
         kind: processor.tokenizer.convert_tokens_to_ids(token)
         for kind, token in (("image", processor.image_token), ("video", processor.video_token))
     }
-    slots = torch.isin(ids, torch.tensor(list(token_of.values()))).nonzero()[:, 0].tolist()
-    if [int(ids[place]) for place in slots] != [token_of[kind] for kind in kinds]:
+    places = torch.isin(ids, torch.tensor(list(token_of.values()))).nonzero()[:, 0].tolist()
+    if [int(ids[place]) for place in places] != [token_of[kind] for kind, _ in slots]:
         raise InputError(
-            f"{where}: the chat template gave {len(slots)} media slots to {len(kinds)} clips and pictures, or others than these. "
-            "Use the chat template of Qwen2.5-VL."
+            f"{where}: the chat template gave {len(places)} media slots to {len(slots)} clips and pictures, or others than these. "
+            "Use the chat template of the Qwen-VL that the model was made from."
         )
     parts: list[Tensor] = []
     last = 0
-    for place, kind in zip(slots, kinds, strict=True):
-        parts += [ids[last:place], torch.full((num_tokens(next(waiting[kind]), processor.rule),), token_of[kind])]
+    for place, (kind, count) in zip(places, slots, strict=True):
+        parts += [ids[last:place], torch.full((count,), token_of[kind])]
         last = place + 1
     return torch.cat([*parts, ids[last:]])

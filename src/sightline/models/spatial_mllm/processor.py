@@ -27,15 +27,15 @@ STEP = int(STEP_S * TOKENS_PER_SECOND)
 
 
 class SpatialProcessor:
-    """`inner` is the Qwen2.5-VL's, its pixel limits set.
+    """`inner` is the language model's, its pixel limits set; `patch_size` the side of the patches that it must cut.
 
     Raises:
-        InputError: patches of another size than VGGT's.
+        InputError: patches of another size.
     """
 
-    def __init__(self, inner: Any, *, where: str) -> None:  # noqa: ANN401 - transformers'
+    def __init__(self, inner: Any, *, where: str, patch_size: int = GEOMETRY_PATCH) -> None:  # noqa: ANN401 - transformers'
         self.inner = inner
-        self.rule = rule_of(inner.image_processor, where=where)
+        self.rule = rule_of(inner.image_processor, where=where, patch_size=patch_size)
         self.tokenizer = inner.tokenizer
         self.image_processor = inner.image_processor
         self.chat_template = inner.chat_template
@@ -115,17 +115,17 @@ class SpatialProcessor:
         return torch.cat(parts, dim=1)
 
 
-def rule_of(images: Any, *, where: str) -> FrameRule:  # noqa: ANN401 - transformers'
+def rule_of(images: Any, *, where: str, patch_size: int = GEOMETRY_PATCH) -> FrameRule:  # noqa: ANN401 - transformers'
     """How an image processor cuts frames.
 
     Raises:
-        InputError: patches, or frames a step, that are not those of VGGT and the connector.
+        InputError: patches of another side than `patch_size`, or frames a step that are not those of the connector.
     """
-    if images.patch_size != GEOMETRY_PATCH or images.merge_size != 2 or images.temporal_patch_size != FRAMES:
+    if images.patch_size != patch_size or images.merge_size != 2 or images.temporal_patch_size != FRAMES:
         raise InputError(
             f"{where}: its processor cuts patches of {images.patch_size} pixels, {images.merge_size} x {images.merge_size} to a "
-            f"token and {images.temporal_patch_size} frames to a step; expected {GEOMETRY_PATCH}, 2 x 2 and {FRAMES}, as VGGT's. "
-            "Copy the processor's files of the Qwen2.5-VL that the model was made from."
+            f"token and {images.temporal_patch_size} frames to a step; expected {patch_size}, 2 x 2 and {FRAMES}, as the model's "
+            "own encoder and the connector take them. Copy the processor's files of the Qwen-VL that the model was made from."
         )
     return FrameRule(
         min_pixels=images.size["shortest_edge"],

@@ -19,6 +19,8 @@ from sightline.models.vggt.config import VggtConfig, config_of_values, values_of
 from sightline.types import Record
 
 MODEL_TYPE = "spatial-mllm"
+QWEN3_TYPE = "spatial-mllm-qwen3"
+"""The same fusion in a Qwen3-VL, see `qwen3`; the type is ours."""
 Fusion = Literal["mlp_add", "mlp_cat", "cross_attn"]
 Geometry = Literal["given", "none", "shuffled"]
 VERSION = "1.1"
@@ -88,14 +90,14 @@ class _Connector(msgspec.Struct):
     geometry: Geometry = "given"
 
 
-def settings_of_config(values: dict[str, Any], *, where: str) -> SpatialSettings:
+def settings_of_config(values: dict[str, Any], *, where: str, model_type: str = MODEL_TYPE) -> SpatialSettings:
     """The settings in a config.json.
 
     Raises:
-        InputError: another kind of model, version 1.0, or values that cannot be read.
+        InputError: another kind of model than `model_type`, version 1.0, or values that cannot be read.
     """
-    if values.get("model_type") != MODEL_TYPE:
-        raise InputError(f"{where}: a model of type {values.get('model_type')!r}; expected {MODEL_TYPE!r}.")
+    if values.get("model_type") != model_type:
+        raise InputError(f"{where}: a model of type {values.get('model_type')!r}; expected {model_type!r}.")
     if not isinstance(values.get("connector_config"), dict):
         raise InputError(
             f"{where}: no connector_config, so this is a Spatial-MLLM of version 1.0. {VERSIONS}. Get a v1.1 checkpoint."
@@ -112,12 +114,12 @@ def settings_of_config(values: dict[str, Any], *, where: str) -> SpatialSettings
     )
 
 
-def values_of_settings(settings: SpatialSettings) -> dict[str, Any]:
+def values_of_settings(settings: SpatialSettings, *, model_type: str = MODEL_TYPE) -> dict[str, Any]:
     """What `settings_of_config` reads, for a config.json."""
     connector = {"connector_type": settings.fusion, "spatial_embeds_layer_idx": settings.layer, "version": VERSION}
     ablation = {} if settings.geometry == "given" else {"geometry": settings.geometry}
     return {
-        "model_type": MODEL_TYPE,
+        "model_type": model_type,
         "connector_config": connector | ablation,
         "spatial_config": {"model_type": "vggt_spatial_encoder", **values_of_config(settings.vggt)},
     }

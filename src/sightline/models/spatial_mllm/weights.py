@@ -8,10 +8,10 @@ its tracking head. `lm_head.weight` is not stored where it is tied to the embedd
 checkpoints that contain them (see `vggt.weights`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from loguru import logger
@@ -23,8 +23,9 @@ from sightline.errors import InputError
 from sightline.files import read_json, whole_folder, write_json
 from sightline.models.checkpoint import weight_files
 from sightline.models.named_weights import take
-from sightline.models.spatial_mllm.connector import CONNECTORS
-from sightline.models.spatial_mllm.model import SpatialMllm
+from sightline.models.spatial_mllm.connector import CONNECTORS, FRAMES, MERGE
+from sightline.models.spatial_mllm.frames import GEOMETRY_PATCH
+from sightline.models.spatial_mllm.model import SpatialMllm, SpatialQwen3
 from sightline.models.spatial_mllm.names import EMBEDDING, LM_HEAD, from_published, to_published
 from sightline.models.spatial_mllm.settings import (
     TOKENS_PER_SECOND,
@@ -34,7 +35,7 @@ from sightline.models.spatial_mllm.settings import (
     settings_of_config,
     values_of_settings,
 )
-from sightline.models.vggt.model import HEADS, HeadName
+from sightline.models.vggt.model import HEADS, HeadName, Vggt
 from sightline.models.vggt.weights import LICENCE, TRACK_HEAD, load_vggt, read_tensors
 
 CONFIG = "config.json"
@@ -42,6 +43,7 @@ SHARD_BYTES = 5 * 10**9
 ARCHITECTURE = "SpatialMLLMForConditionalGeneration"
 KEPT_KEYS = ("transformers_version",)
 ENCODER = "spatial_encoder."
+Model = TypeVar("Model", SpatialMllm, SpatialQwen3)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def load_spatial_mllm(
             else:
                 tensors[name] = tensor if dtype is None else tensor.to(dtype)
     _check_connector(tensors, spatial, where=str(folder))
-    model = _filled(_config(values, path), spatial, tensors, heads=heads, where=str(folder))
+    model = filled(SpatialMllm, _config(values, path), spatial, tensors, heads=heads, where=str(folder))
     logger.info("{}: {} tensors of VGGT's heads ignored. {}", folder, num_ignored, LICENCE)
     return LoadedSpatialMllm(model, num_ignored)
 
@@ -96,25 +98,52 @@ def assemble_spatial_mllm(
 
     Raises:
         FileNotFoundError: no such folder.
-        InputError: either is no such checkpoint; or the language model counts time otherwise than Spatial-MLLM does.
+        InputError: either is no such checkpoint, their patches differ, or the language model counts time otherwise than
+            Spatial-MLLM does.
     """
     language: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(qwen, local_files_only=True, weights_only=True, dtype=dtype)
+    vision = language.config.vision_config
     if (speed := language.config.vision_config.tokens_per_second) != TOKENS_PER_SECOND:
         raise InputError(
             f"{qwen}: {speed} tokens per second of video; Spatial-MLLM counts {TOKENS_PER_SECOND}. Put that into the "
             "vision_config of its config.json."
         )
     encoder = load_vggt(vggt, heads=(), dtype=dtype).model
+    if vision.patch_size != encoder.config.patch_size:
+        raise InputError(
+            f"{qwen}: patches of {vision.patch_size} pixels, and of {encoder.config.patch_size} in {vggt}. Both see the same "
+            "frames here, so they must be equal, as those of Qwen2.5-VL and VGGT-1B are."
+        )
     spatial = SpatialSettings(vggt=encoder.config, fusion=fusion, layer=layer)
+    tensors = joined_tensors(language, encoder, spatial, seed=seed, dtype=dtype)
+    return filled(SpatialMllm, language.config, spatial, tensors, where=f"{qwen} with {vggt}")
+
+
+def joined_tensors(language: Any, encoder: Vggt, spatial: SpatialSettings, *, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:  # noqa: ANN401
+    """The tensors of a language model and a VGGT under the names of both together, with a connector drawn from `seed`.
+
+    Raises:
+        InputError: another number of patches a token, or frames a step, than the connector joins; or no such layer.
+    """
+    vision = language.config.vision_config
+    if encoder.config.patch_size != GEOMETRY_PATCH:
+        raise InputError(f"a VGGT with patches of {encoder.config.patch_size} pixels; frames are cut for {GEOMETRY_PATCH}.")
+    if (vision.spatial_merge_size, vision.temporal_patch_size) != (MERGE, FRAMES):
+        raise InputError(
+            f"a visual encoder with {vision.spatial_merge_size} x {vision.spatial_merge_size} patches a token and "
+            f"{vision.temporal_patch_size} frames a step; the connectors join {MERGE} x {MERGE} patches of {FRAMES} frames. Take "
+            "another language model."
+        )
+    _ = spatial.layer_index  # refuses a layer that is not there
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        connector = CONNECTORS[fusion](2 * encoder.config.width, language.config.get_text_config().hidden_size).to(dtype)
-    tensors = {
+        width = language.config.get_text_config().hidden_size
+        connector = CONNECTORS[spatial.fusion](2 * encoder.config.width, width).to(dtype)
+    return {
         **language.state_dict(),
         **{f"{ENCODER}{name}": tensor for name, tensor in encoder.state_dict().items()},
         **{f"connector.{name}": tensor for name, tensor in connector.state_dict().items()},
     }
-    return _filled(language.config, spatial, tensors, heads=(), where=f"{qwen} with {vggt}")
 
 
 def write_spatial_mllm(model: SpatialMllm, folder: Path, *, shard_bytes: int = SHARD_BYTES) -> None:
@@ -184,11 +213,22 @@ def _config(values: dict[str, Any], path: Path) -> Qwen2_5_VLConfig:
         raise InputError(f"{path}: no configuration of a Qwen2.5-VL ({error}). Get the file again.") from error
 
 
-def _filled(
-    config: Qwen2_5_VLConfig, spatial: SpatialSettings, tensors: dict[str, Tensor], *, heads: Sequence[HeadName], where: str
-) -> SpatialMllm:
+def filled(
+    kind: Callable[..., Model],
+    config: Any,  # noqa: ANN401 - transformers'
+    spatial: SpatialSettings,
+    tensors: dict[str, Tensor],
+    *,
+    heads: Sequence[HeadName] = (),
+    where: str,
+) -> Model:
+    """A model of this class with exactly these tensors, in evaluation mode.
+
+    Raises:
+        InputError: tensors missing, unknown or of another size.
+    """
     with no_init_weights():  # all of them are replaced
-        model = SpatialMllm(config, spatial, heads=heads)
+        model = kind(config, spatial, heads=heads)
     if config.tie_word_embeddings and LM_HEAD not in tensors and EMBEDDING in tensors:
         tensors = {**tensors, LM_HEAD: tensors[EMBEDDING]}
     take(model, tensors, where=where)

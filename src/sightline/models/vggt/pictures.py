@@ -2,6 +2,7 @@
 
     crop    width 518; of a picture taller than 518 then, the middle 518 rows
     pad     the longer side 518, white around the picture to 518 x 518
+    turned  crop, of a picture taller than wide turned clockwise: the sampling tool of Spatial-MLLM (cameras are of the turned one)
 
 Pictures that differ in size afterwards are padded with white to the largest. A picture with transparency is laid on white. The
 smaller half of a padding is at the top and on the left. Resizing is Pillow's bicubic.
@@ -20,9 +21,12 @@ SIDE = 518
 PATCH = 14
 WHITE = 255
 Mode = Literal["crop", "pad"]
+Preparation = Literal["crop", "pad", "turned"]
 
 
-def prepare_pictures(pictures: Sequence[UInt8[np.ndarray, "_h _w _c"]], *, mode: Mode = "crop") -> Float32[np.ndarray, "n 3 h w"]:
+def prepare_pictures(
+    pictures: Sequence[UInt8[np.ndarray, "_h _w _c"]], *, mode: Preparation = "crop"
+) -> Float32[np.ndarray, "n 3 h w"]:
     """The network's input for `pictures`, each (h, w, 3) RGB or (h, w, 4) RGBA, of any sizes.
 
     Raises:
@@ -36,12 +40,14 @@ def prepare_pictures(pictures: Sequence[UInt8[np.ndarray, "_h _w _c"]], *, mode:
     return np.ascontiguousarray(padded.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
 
 
-def prepared_size(width: int, height: int, *, mode: Mode) -> tuple[int, int]:
-    """(width, height) to which a picture is resized, before rows are cut or white is added.
+def prepared_size(width: int, height: int, *, mode: Preparation) -> tuple[int, int]:
+    """(width, height) to which a picture is resized (and turned), before rows are cut or white is added.
 
     Raises:
         InputError: a picture so narrow that no patch is left.
     """
+    if mode == "turned" and height > width:
+        width, height = height, width
     if mode == "pad" and height > width:
         new_width, new_height = _patches(width * SIDE / height), SIDE
     else:
@@ -58,7 +64,9 @@ def _patches(side: float) -> int:
     return round(side / PATCH) * PATCH
 
 
-def _resized(picture: UInt8[np.ndarray, "_h _w _c"], mode: Mode) -> UInt8[np.ndarray, "h w 3"]:
+def _resized(picture: UInt8[np.ndarray, "_h _w _c"], mode: Preparation) -> UInt8[np.ndarray, "h w 3"]:
+    if mode == "turned" and picture.shape[0] > picture.shape[1]:
+        picture = np.ascontiguousarray(np.rot90(picture, k=-1))
     size = prepared_size(picture.shape[1], picture.shape[0], mode=mode)
     pixels = np.asarray(_on_white(picture).resize(size, Image.Resampling.BICUBIC))
     if mode == "pad":

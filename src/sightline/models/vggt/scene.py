@@ -12,7 +12,7 @@ length is known; else the scan says so in its `problems`. The world is the first
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ from jaxtyping import Float, UInt8
 
 from sightline.errors import InputError
 from sightline.files import only_writer, read_json, whole_folder, write_json, write_whole
-from sightline.media import encode_grey_png, encode_png, read_rgb
+from sightline.media import encode_grey_png, encode_png
 from sightline.models.vggt.model import Vggt
 from sightline.models.vggt.pictures import Mode, prepare_pictures
+from sightline.models.vggt.sources import open_source
 from sightline.types import Camera, LedgerEntry, Record, Scan, ScanFrame
-from sightline.video import PARSERS, frame_rate, read_frames
+from sightline.types.scans import SCALE_UNKNOWN
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 MOST_DEPTH = 65_535
 SAMPLE = 64
 
@@ -80,17 +80,18 @@ def write_scene(
     options.check()
     report = on_progress or (lambda *_: None)
     report(0, 3)
-    frames = list(_frames(source, options.max_frames))
-    pictures = [rgb for _, _, rgb in frames]
+    found = open_source(source)
+    numbers = _spread(found.num_frames, options.max_frames)
+    pictures = found.read(numbers)
     record = SceneRecord(
-        options=options, source=_digest(pictures), weights=_digest_of(model), dtype=str(model.aggregator.camera_token.dtype)
+        options=options, source=_digest(pictures), weights=digest_of(model), dtype=str(model.aggregator.camera_token.dtype)
     )
-    scan_id = scan_name(source)
+    scan_id = found.name
     target = out / scan_id
     with only_writer(out):
         if target.exists():
             _check_same(target, record)
-            return SceneDone(path=str(target), num_frames=len(frames), new=False)
+            return SceneDone(path=str(target), num_frames=len(pictures), new=False)
         report(1, 3)
         images = prepare_pictures(pictures, mode=options.mode)
         with torch.inference_mode():
@@ -101,39 +102,13 @@ def write_scene(
             write_json(folder / "geometry.json", record)
             arrays["points"] = arrays["points"] * (options.metres_per_unit or 1.0)
             _write_arrays(folder, arrays)
-            numbers = [(number, time) for number, time, _ in frames]
-            write_json(folder / "scan.json", _write_frames(folder, scan_id, numbers, images, arrays=arrays, options=options))
+            times = [(number, None if found.rate is None else number / found.rate) for number in numbers]
+            write_json(folder / "scan.json", _write_frames(folder, scan_id, times, images, arrays=arrays, options=options))
     report(3, 3)
-    return SceneDone(path=str(target), num_frames=len(frames), new=True)
+    return SceneDone(path=str(target), num_frames=len(pictures), new=True)
 
 
-def scan_name(source: Path) -> str:
-    """What the scan of a source is called: the folder's name, or the video's without its suffix."""
-    return source.resolve().name if source.is_dir() else source.stem
-
-
-def _frames(source: Path, max_frames: int) -> Iterator[tuple[int, float | None, UInt8[np.ndarray, "_h _w 3"]]]:
-    """Number, time (s) and pixels of the frames that are taken."""
-    if source.is_dir():
-        paths = sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURES)
-        for number in _spread(len(paths), max_frames, source):
-            yield number, None, read_rgb(paths[number])
-        return
-    if not source.exists():
-        raise FileNotFoundError(f"{source}: no such folder of pictures or video.")
-    if source.suffix.lower() not in PARSERS:
-        raise InputError(f"{source}: expected a folder of pictures, or a video ({', '.join(PARSERS)}).")
-    total = sum(1 for _ in read_frames(source, lambda _: False))
-    wanted = set(_spread(total, max_frames, source))
-    rate = frame_rate(source)
-    for frame in read_frames(source, lambda number: number in wanted):
-        if frame.rgb is not None:
-            yield frame.number, float(frame.number / rate), frame.rgb
-
-
-def _spread(total: int, most: int, source: Path) -> list[int]:
-    if not total:
-        raise InputError(f"{source}: no frames in it; expected pictures ({', '.join(sorted(PICTURES))}) or a video.")
+def _spread(total: int, most: int) -> list[int]:
     return [place * total // min(most, total) for place in range(min(most, total))]
 
 
@@ -188,7 +163,7 @@ def _write_frames(
             )
         )
     unknown = LedgerEntry(
-        unit=scan_id, reason="scale_unknown", detail="lengths are in the network's own unit, not metres", action="altered"
+        unit=scan_id, reason=SCALE_UNKNOWN, detail="lengths are in the network's own unit, not metres", action="altered"
     )
     problems = (unknown,) if options.metres_per_unit is None else ()
     return Scan(scan_id=scan_id, dataset="vggt", frames=tuple(records), z_up=False, problems=problems)
@@ -222,7 +197,7 @@ def _digest(pictures: list[UInt8[np.ndarray, "_h _w 3"]]) -> str:
     return digest.hexdigest()
 
 
-def _digest_of(model: Vggt) -> str:
+def digest_of(model: Vggt) -> str:
     """Of some numbers of every tensor, as a checkpoint's revision is."""
     digest = hashlib.blake2b(digest_size=16)
     for name, tensor in model.state_dict().items():

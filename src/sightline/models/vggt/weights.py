@@ -58,10 +58,10 @@ def load_vggt(
     file = weight_file(path)
     sizes = config or config_of_folder(file.parent)
     tensors = read_tensors(file)
-    wanted = {name: tensor for name, tensor in tensors.items() if not _is_left_out(name, heads)}
+    wanted = {name: tensor for name, tensor in tensors.items() if not is_left_out(name, heads)}
     with torch.device("meta"):
         model = Vggt(sizes, heads=heads)
-    take(model, {name: _converted(name, tensor, dtype) for name, tensor in wanted.items()}, where=str(file))
+    take(model, {name: converted(name, tensor, dtype) for name, tensor in wanted.items()}, where=str(file))
     logger.info("{}: {} tensors of VGGT, {} ignored. {}", file, len(wanted), len(tensors) - len(wanted), LICENCE)
     return LoadedVggt(model.eval(), len(tensors) - len(wanted))
 
@@ -105,9 +105,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return stored
 
 
-def _is_left_out(name: str, heads: Collection[HeadName]) -> bool:
+def is_left_out(name: str, heads: Collection[HeadName]) -> bool:
     return name.startswith((TRACK_HEAD, *(f"{head}_head." for head in HEADS if head not in heads)))
 
 
-def _converted(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+def converted(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.to(dtype if name.startswith("aggregator.") else torch.float32)

@@ -4,7 +4,7 @@ Objects and poses are the reader's. What a frame shows of an object is counted i
 room's floor is measured from depth: all that the frames show, seen from above, is the room; what lies at the floor's height is the
 floor one may walk on. The area is measured three times (gaps of 20 and of 40 cm closed; every other frame alone): where these
 differ, or the cameras never looked into `MAX_UNLOOKED_DEG` degrees and more, the room was not covered, and its size is not asked
-for. Without `z_up` nothing that needs an up or a plan is asked.
+for. Without `z_up` nothing that needs an up or a plan is asked, and nothing with a length where lengths are not in metres.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,8 +18,9 @@ from sightline.errors import InputError
 from sightline.geometry.camera import unproject
 from sightline.tasks.crossview import Outcome, example_rng
 from sightline.tasks.footage import Footage
-from sightline.tasks.frame_rules import ruled_frames, shortfall
+from sightline.tasks.frame_rules import BY_SIGHT, ruled_frames, shortfall
 from sightline.tasks.pictures import Studio, derived_path
+from sightline.tasks.point_choices import scan_choice
 from sightline.tasks.scan_coverage import scan_coverage
 from sightline.tasks.space_aware import Chosen
 from sightline.tasks.spatial import KINDS
@@ -39,6 +40,7 @@ NEEDS_UP = (
     "route_planning",
     "camera_view_change",
 )
+WITHOUT_LENGTHS = ("object_counting", "obj_appearance_order", "camera_view_change")
 STRUCTURE = frozenset(("wall", "floor", "ceiling", "object", "objects", "unknown", "remove", "split", "otherstructure", "room"))
 MAX_UNLOOKED_DEG = 60.0
 FLOOR_FRAMES = 48
@@ -68,8 +70,12 @@ def scan_questions(scan: Scan, studio: Studio, options: SpatialOptions, *, split
         detail = f"{len(chosen.frames)} frames: {chosen.num_greedy} by what they see, {chosen.num_filled} farthest in time"
         yield LedgerEntry(unit=scan.scan_id, reason="frames_filled", detail=detail, action="altered")
     wanted = tuple(kind for kind in KINDS if not options.kinds or kind in options.kinds)
-    kinds = tuple(kind for kind in wanted if scan.z_up or kind not in NEEDS_UP)
-    if unasked := [kind for kind in wanted if kind not in kinds]:
+    measurable = tuple(kind for kind in wanted if scan.in_metres or kind in WITHOUT_LENGTHS)
+    if unmeasured := [kind for kind in wanted if kind not in measurable]:
+        detail = f"lengths are not in metres: {', '.join(unmeasured)} are not asked"
+        yield LedgerEntry(unit=scan.scan_id, reason="not_in_metres", detail=detail, action="altered")
+    kinds = tuple(kind for kind in measurable if scan.z_up or kind not in NEEDS_UP)
+    if unasked := [kind for kind in measurable if kind not in kinds]:
         detail = f"the data set does not say which way is up: {', '.join(unasked)} are not asked"
         yield LedgerEntry(unit=scan.scan_id, reason="up_unknown", detail=detail, action="altered")
     yield from ask_all(Scene(place, options), footage, split=split, kinds=kinds, dataset=scan.dataset)
@@ -79,12 +85,14 @@ def shown_frames(scan: Scan, root: Path, options: SpatialOptions) -> Chosen:
     """The frames that the questions show, by the options' rule.
 
     Raises:
-        FileNotFoundError, InputError: there is no frame, or by space: no depth, or depth that cannot be read.
+        FileNotFoundError, InputError: there is no frame; by space: no depth, or depth that cannot be read; by points: no choice.
     """
     if not scan.frames:
         raise InputError(f"{scan.scan_id}: no frame with a picture and a pose. There is nothing to show.")
     if options.frames.policy == "space_aware":
         return scan_coverage(scan, root, options.frames)
+    if options.frames.policy in BY_SIGHT:
+        return scan_choice(scan, root, options.frames)
     rng = example_rng(options.seed, f"{scan.scan_id}/frames")
     passed_s = _time_s(scan, len(scan.frames) - 1)
     rate = (len(scan.frames) - 1) / passed_s if passed_s > 0 else 1.0
