@@ -27,8 +27,8 @@ from benchmarks.gpu_vlm_ways import TOGETHER, Bench, Way, measured
 from benchmarks.vlm_packing import built, conversations, task_sets
 from sightline.demo.rooms import write_rooms
 from sightline.models.options import ModelOptions
+from sightline.train.vlm.batching import Batching
 from sightline.train.vlm.chat import Chat, open_chat
-from sightline.train.vlm.plan import Batching
 from sightline.train.vlm.samples import Source
 from sightline.train.vlm.taskset_source import TaskSetSource
 

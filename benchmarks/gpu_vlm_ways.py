@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_vlm_shapes import Sizes
+from sightline.train.vlm.batching import Batching
 from sightline.train.vlm.chat import Chat
 from sightline.train.vlm.curriculum import Mixed, StageMixture, Training, plan_training
 from sightline.train.vlm.lengths import token_counts
-from sightline.train.vlm.plan import Batching
 from sightline.train.vlm.samples import Source
 
 WARM_UP, MOST_STEPS, TOGETHER, WEIGHT = 2, 400, 8, 16

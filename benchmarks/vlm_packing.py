@@ -26,11 +26,11 @@ from sightline.models.options import ModelOptions
 from sightline.tasks.crossview import CrossViewOptions
 from sightline.taskset.build import BuildRequest, build
 from sightline.taskset.store import TaskSet
+from sightline.train.vlm.batching import Batching, Mode
 from sightline.train.vlm.chat import Chat, open_chat
 from sightline.train.vlm.curriculum import Mixed, StageMixture, Training, plan_training
 from sightline.train.vlm.json_source import JsonSource
 from sightline.train.vlm.lengths import token_counts
-from sightline.train.vlm.plan import Batching, Mode
 from sightline.train.vlm.samples import Source
 from sightline.train.vlm.taskset_source import TaskSetSource
 

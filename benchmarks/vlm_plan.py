@@ -15,8 +15,9 @@ import time
 import numpy as np
 
 from sightline.train.vlm.admission import Table
+from sightline.train.vlm.batching import Batching, Mode
 from sightline.train.vlm.packing import WINDOW
-from sightline.train.vlm.plan import Batching, Mode, Part, Plan, Stage, make_plan
+from sightline.train.vlm.plan import Part, Plan, Stage, make_plan
 
 LARGE, SMALL, CAPACITY, ROWS_PER_STEP = 10_000_000, 100_000, 8192, 16
 MEAN, SIGMA = 832, 0.5

@@ -20,6 +20,7 @@ def test_demo_expressions_leaves_what_the_training_needs_and_the_settings_can_be
         "train": "tasks/refer_mask_track-train",
         "val": "tasks/refer_mask_track-valid_u",
         "model": "tiny",
+        "sam2": "sam2",
     }
     weights = (tmp_path / "tiny" / "model.safetensors").stat().st_mtime_ns
     assert run(["demo-expressions", "--out", str(tmp_path), *given]) == 0
@@ -28,7 +29,7 @@ def test_demo_expressions_leaves_what_the_training_needs_and_the_settings_can_be
     places = [f"model.path={written['model']}", f"data.path={written['train']}"]
     assert run(["train", "sa2va", "--config-name", "tiny", "--show-config", *places, "mode.name=consistent"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out)
-    assert (shown["mode"]["name"], shown["data"]["expressions"], shown["model"]["embeddings"]) == ("consistent", 1, True)
+    assert (shown["mode"]["name"], shown["data"]["expressions"], shown["model"]["embeddings"]) == ("consistent", 3, True)
 
 
 def test_an_unknown_key_is_named_with_the_nearest(capsys):

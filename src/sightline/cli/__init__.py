@@ -35,10 +35,12 @@ def main() -> None:
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command and return its exit code: 0, 1 (the check found something), 2 (the user can mend it), 70 (our mistake)."""
     from sightline.cli import (  # noqa: F401, PLC0415 - importing registers the commands
+        assemble_sa2va,
         assemble_spatial_mllm,
         build,
         cache_features,
         check,
+        choose_frames,
         demo,
         depth,
         eval_sam2,

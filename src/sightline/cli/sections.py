@@ -6,10 +6,19 @@ from typer.core import TyperGroup
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "datasets"),
-    "Data": ("check-data", "prepare", "depth", "geometry", "name-objects", "leaks", "mixtures"),
+    "Data": ("check-data", "prepare", "depth", "geometry", "choose-frames", "name-objects", "leaks", "mixtures"),
     "Task sets": ("build", "show", "import", "export"),
     "Models": ("eval", "predict", "score", "compare", "report", "track", "eval-vos", "serve"),
-    "Training": ("check", "train", "cache-features", "assemble-spatial-mllm", "demo-clips", "demo-expressions"),
+    "Training": (
+        "check",
+        "train",
+        "cache-features",
+        "assemble-sa2va",
+        "assemble-spatial-mllm",
+        "demo-clips",
+        "demo-expressions",
+        "demo-geometry",
+    ),
 }
 
 

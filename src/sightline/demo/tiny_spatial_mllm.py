@@ -23,7 +23,13 @@ CHAT = (
 
 
 def tiny_spatial_mllm(
-    folder: Path, phrases: Iterable[str], *, fusion: str = "mlp_add", max_pixels: int = 112 * 84, seed: int = 0
+    folder: Path,
+    phrases: Iterable[str],
+    *,
+    fusion: str = "mlp_add",
+    max_pixels: int = 112 * 84,
+    seed: int = 0,
+    vggt: Path | None = None,
 ) -> Path:
     """Write the checkpoint to `folder`, whole or not at all.
 
@@ -32,9 +38,11 @@ def tiny_spatial_mllm(
         fusion: how geometry is taken in (`models.spatial_mllm.connector`).
         max_pixels: of each frame as the model sees it.
         seed: of the weights.
+        vggt: a VGGT whose weights it has (`demo.tiny_vggt`); None: a smaller one with fresh weights.
 
     Raises:
-        InputError: `folder` is there already.
+        FileNotFoundError: no such VGGT.
+        InputError: `folder` is there already, or `vggt` is no VGGT.
     """
     import torch  # noqa: PLC0415 # pyright: ignore[reportMissingImports] - an extra
     import transformers  # noqa: PLC0415 # pyright: ignore[reportMissingImports]
@@ -43,13 +51,17 @@ def tiny_spatial_mllm(
     from sightline.models.spatial_mllm.settings import SpatialSettings  # noqa: PLC0415
     from sightline.models.spatial_mllm.weights import write_parts  # noqa: PLC0415
     from sightline.models.vggt.config import VggtConfig  # noqa: PLC0415
+    from sightline.models.vggt.weights import load_vggt  # noqa: PLC0415
 
     tokenizer = phrase_tokenizer(phrases)
-    vggt = VggtConfig(image_size=112, width=32, depth=3, num_heads=2, patch_depth=2, patch_heads=2, head_layers=(0, 1, 1, 2))
+    encoder = None if vggt is None else load_vggt(vggt, heads=()).model
+    sizes = VggtConfig(image_size=112, width=32, depth=3, num_heads=2, patch_depth=2, patch_heads=2, head_layers=(0, 1, 1, 2))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         config = transformers.Qwen2_5_VLConfig(**_config(tokenizer))
-        model = SpatialMllm(config, SpatialSettings.of(vggt, fusion))
+        model = SpatialMllm(config, SpatialSettings.of(encoder.config if encoder else sizes, fusion))
+    if encoder is not None:
+        model.spatial_encoder.load_state_dict(encoder.state_dict())
     images = transformers.Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=max_pixels)
     processor = transformers.Qwen2_5_VLProcessor(images, tokenizer, transformers.Qwen2VLVideoProcessor(), chat_template=CHAT)
     with whole_folder(folder) as partial:

@@ -23,6 +23,7 @@ from sightline.train.callbacks import BetweenUpdates, Standing, Surroundings
 from sightline.train.checkpoints import Checkpoint
 from sightline.train.engine import Engine
 from sightline.train.folder import RunFolder, is_first_process
+from sightline.train.half import WholeBfloat16
 from sightline.train.logs import run_log
 from sightline.train.metrics import METRICS, MetricsFile, lightning_loggers
 from sightline.train.progress import Bar
@@ -117,14 +118,14 @@ def _trainer(settings: EngineSettings, folder: Path, between: BetweenUpdates, fi
         devices=own.devices,
         num_nodes=own.num_nodes,
         strategy=_strategy(own),
-        precision=None if own.strategy == "deepspeed" else own.precision,  # that strategy has its own
+        precision=None if own.strategy == "deepspeed" or own.precision == "bf16-true" else own.precision,  # these have their own
         max_epochs=1,
         max_steps=own.max_steps - first,
         accumulate_grad_batches=own.accumulate,
         deterministic=own.deterministic or None,
         callbacks=[between],
         logger=lightning_loggers(settings, folder),
-        plugins=_plugins(),
+        plugins=_plugins(own),
         default_root_dir=folder,
         use_distributed_sampler=False,
         enable_checkpointing=False,
@@ -148,9 +149,10 @@ def _strategy(settings: TrainerSettings) -> Strategy | str:
     return DDPStrategy(find_unused_parameters=unused, timeout=LONGEST_WAIT)
 
 
-def _plugins() -> list[Any]:
+def _plugins(settings: TrainerSettings) -> list[Any]:
     """Under SLURM, Lightning would save and requeue by itself from inside a signal handler; ours does it between updates."""
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    cluster: list[Any] = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    return [*cluster, *([WholeBfloat16()] if settings.precision == "bf16-true" else [])]
 
 
 def _restore(trainable: Trainable, start: Checkpoint) -> Beginning:

@@ -6,10 +6,10 @@ from PIL import Image
 
 from sightline.errors import InputError
 from sightline.models.options import ModelOptions
+from sightline.train.vlm.batching import Batching
 from sightline.train.vlm.curriculum import Mixed, StageMixture, Training, plan_training
 from sightline.train.vlm.json_source import JsonSource
 from sightline.train.vlm.lengths import token_counts
-from sightline.train.vlm.plan import Batching
 from sightline.train.vlm.selection import Selection
 from sightline.train.vlm.taskset_source import TaskSetSource
 

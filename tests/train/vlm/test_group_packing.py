@@ -11,11 +11,12 @@ from PIL import Image
 
 from sightline.errors import InputError
 from sightline.train.vlm.admission import Table
+from sightline.train.vlm.batching import Batching
 from sightline.train.vlm.group_packing import pack_together
 from sightline.train.vlm.json_source import JsonSource
 from sightline.train.vlm.order import Share, stage_order
 from sightline.train.vlm.packing import grouped, pack
-from sightline.train.vlm.plan import Batching, Part, Plan, Stage, make_plan
+from sightline.train.vlm.plan import Part, Plan, Stage, make_plan
 
 CAPACITY = 8192
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from sightline.errors import InputError
 from sightline.train.vlm.admission import Table, admit
+from sightline.train.vlm.batching import Batching
 from sightline.train.vlm.packing import grouped, pack
-from sightline.train.vlm.plan import Batching, Part, Plan, Stage, make_plan
+from sightline.train.vlm.plan import Part, Plan, Stage, make_plan
 
 
 def table(count: int, *, name: str = "t", seed: int = 0, longest: int = 100) -> Table:

@@ -12,8 +12,9 @@ import numpy as np
 
 from sightline.errors import InputError
 from sightline.train.vlm.admission import Admitted, Policy, Table, admit
+from sightline.train.vlm.batching import Batching
 from sightline.train.vlm.lengths import Counts
-from sightline.train.vlm.plan import Batching, Part, Plan, Stage, make_plan
+from sightline.train.vlm.plan import Part, Plan, Stage, make_plan
 from sightline.train.vlm.samples import Sample, Source
 from sightline.train.vlm.selection import Selection, select
 

@@ -71,6 +71,10 @@ class Features(Protocol):
         """
         ...
 
+    def blank_unit(self) -> dict[str, Tensor]:
+        """As `TakesFilms.blank_unit`, without a need for the encoders: all processes must use the same layers in every batch."""
+        ...
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -155,7 +159,7 @@ class Units:
 
     def stacked(self, uses: list[int]) -> Pictures:
         """What the batch holds of them."""
-        tensors = self._made or self._processor.blank_unit()
+        tensors = self._made or (self._features or self._processor).blank_unit()
         return Pictures(tensors, tuple(tokens.size for tokens in self.tokens), torch.tensor(uses, dtype=torch.long))
 
     def _add(self, kind: Kind, frames: Frames) -> tuple[int, ...]:

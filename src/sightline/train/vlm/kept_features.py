@@ -15,7 +15,8 @@ from torch import Tensor
 
 from sightline.errors import InputError
 from sightline.files import only_writer
-from sightline.models.spatial_mllm.encoding import frozen_features, tensors_of_features
+from sightline.models.spatial_mllm.connector import FRAMES, MERGE
+from sightline.models.spatial_mllm.encoding import FrozenFeatures, frozen_features, tensors_of_features
 from sightline.models.spatial_mllm.feature_cache import (
     CacheSettings,
     FeatureCache,
@@ -66,6 +67,13 @@ class KeptFeatures:
             )
         kept = self.cache.get(digest)
         return tensors_of_features(index, kind, torch.tensor(grids_of_geometry(kind, tuple(kept.geometry.shape))), kept)
+
+    def blank_unit(self) -> dict[str, Tensor]:
+        """Zeros for a picture of one token, two frames of 2 x 2 patches."""
+        settings, dtype = self.cache.settings, getattr(torch, self.cache.settings.stored)
+        vision = torch.zeros(MERGE * MERGE, settings.vision_width, dtype=dtype)
+        geometry = torch.zeros(FRAMES, MERGE, MERGE, settings.geometry_width, dtype=dtype)
+        return tensors_of_features(0, "image", torch.tensor([[1, MERGE, MERGE]]), FrozenFeatures(vision, geometry))
 
 
 @dataclass(frozen=True)

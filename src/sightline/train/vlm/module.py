@@ -29,6 +29,9 @@ from sightline.train.vlm.settings import VlmSettings
 from sightline.train.vlm.shared_images import SHARING
 from sightline.types import LedgerEntry
 
+OWN_DIVIDED: dict[str, frozenset[str]] = {"fsdp2": frozenset({"roborefer"})}
+"""Architectures of ours that use the same layers in every batch, by the strategies for which the tests show it."""
+
 
 class VlmTraining:
     """A checkpoint with what it is trained on.
@@ -142,12 +145,13 @@ class VlmTraining:
         Raises:
             InputError: a family whose vision tower is not used in every batch, or weights in four bits.
         """
-        family = self.model.config.model_type
-        if family not in SHARING or self.settings.model.four_bits:
-            what = "weights in four bits" if family in SHARING else family
+        family, strategy = self.model.config.model_type, self.settings.trainer.strategy
+        divided = SHARING | OWN_DIVIDED.get(strategy, frozenset())
+        if family not in divided or self.settings.model.four_bits:
+            what = "weights in four bits" if family in divided else family
             raise InputError(
-                f"trainer.strategy={self.settings.trainer.strategy} is not for {what}: all processes must use the same layers in "
-                f"every batch. Families that do: {', '.join(sorted(SHARING))}, without model.four_bits. Use trainer.strategy=ddp."
+                f"trainer.strategy={strategy} is not for {what}: all processes must use the same layers in "
+                f"every batch. Families that do: {', '.join(sorted(divided))}, without model.four_bits. Use trainer.strategy=ddp."
             )
         layers = set(self.model._no_split_modules or ())
         return [module for module in self.model.modules() if type(module).__name__ in layers]

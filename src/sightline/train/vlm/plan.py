@@ -13,47 +13,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
 from sightline.errors import InputError
 from sightline.train.vlm.admission import Table
-from sightline.train.vlm.group_packing import pack_together
-from sightline.train.vlm.order import Share, epoch_length, row_keys, stage_order
-from sightline.train.vlm.packing import WINDOW, Packs, grouped, pack
-from sightline.train.vlm.prefix import pack_shared, row_tokens
-
-Mode = Literal["packed", "padded", "grouped"]
-PackBy = Literal["length", "group", "prefix"]
-PACK_BY: tuple[PackBy, ...] = ("length", "group", "prefix")
-MODES: tuple[Mode, ...] = ("packed", "padded", "grouped")
-
-
-@dataclass(frozen=True)
-class Batching:
-    """Args:
-        mode: packs, single samples at random, or single samples of about one length together.
-        tokens_per_sample: the most tokens of a row, and so of a sample.
-        rows_per_step: rows of a step over all processes (and over the pieces in which gradients are accumulated).
-        pack_by: "length": packs are as full as can be; "group": nearly so, of samples that show the same pictures;
-            "prefix": of samples with the same beginning, which is there once (`prefix`).
-
-    Raises:
-        InputError: an unknown mode or way of packing, groups of rows that are not packed, or a number below 1.
-    """
-
-    mode: Mode = "packed"
-    tokens_per_sample: int = 8192
-    rows_per_step: int = 8
-    pack_by: PackBy = "length"
-
-    def __post_init__(self) -> None:
-        if self.mode not in MODES or self.tokens_per_sample < 1 or self.rows_per_step < 1:
-            raise InputError(f"{self}: expected a mode of {', '.join(MODES)}, and numbers of at least 1.")
-        if self.pack_by not in PACK_BY or (self.pack_by != "length" and self.mode != "packed"):
-            raise InputError(f"{self}: expected pack_by of {', '.join(PACK_BY)}; group is for packed rows, and so is prefix.")
+from sightline.train.vlm.batching import Batching
+from sightline.train.vlm.order import Share, epoch_length
+from sightline.train.vlm.prefix import row_tokens
+from sightline.train.vlm.stage_rows import Rows, StageRows
 
 
 @dataclass(frozen=True)
@@ -158,13 +127,13 @@ def make_plan(tables: Sequence[Table], stages: Sequence[Stage], *, batching: Bat
     repeated = None
     if batching.pack_by == "prefix":
         repeated = np.concatenate([table.tokens if table.repeated is None else table.repeated for table in tables])
-    planned: list[_Rows] = []
+    planned: list[Rows] = []
     first_steps = [0]
     for number, stage in enumerate(stages):
         shares = tuple(Share(part.positions + offsets[part.table], part.weight) for part in stage.parts)
         _check_samples(stage, shares, lengths, batching)
         steps = None if stage.until_step is None else stage.until_step - first_steps[-1]
-        rows = _Stage(shares, lengths, batching, seed, number, groups, repeated).rows(steps, stage.epochs)
+        rows = StageRows(shares, lengths, batching, seed, number, groups, repeated).rows(steps, stage.epochs)
         planned.append(rows)
         first_steps.append(first_steps[-1] + (rows.starts.size - 1) // batching.rows_per_step)
     samples = np.concatenate([rows.samples for rows in planned])
@@ -179,114 +148,10 @@ def make_plan(tables: Sequence[Table], stages: Sequence[Stage], *, batching: Bat
     return Plan(batching, samples, starts, tokens, np.array(first_steps, np.int64), offsets, names, digest)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    samples: Int64[np.ndarray, " n"]
-    starts: Int64[np.ndarray, " rows_and_one"]
-
-    def first(self, count: int) -> "_Rows":
-        return _Rows(self.samples[: self.starts[count]], self.starts[: count + 1])
-
-    @property
-    def count(self) -> int:
-        return self.starts.size - 1
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """A stage that is being planned."""
-
-    shares: tuple[Share, ...]
-    lengths: Int32[np.ndarray, " m"]
-    batching: Batching
-    seed: int
-    number: int
-    groups: Int64[np.ndarray, " m"] | None = None
-    repeated: Int32[np.ndarray, " m"] | None = None
-
-    def rows(self, steps: int | None, epochs: int) -> _Rows:
-        """The rows of `steps` steps; without, those of whole epochs, the last step filled up from the next one."""
-        per_step = self.batching.rows_per_step
-        whole = None if steps is not None else epoch_length(self.shares, epochs=epochs)
-        if whole is not None and self.batching.mode != "packed":
-            whole = -(-whole // per_step) * per_step
-        length = self._guess(steps * per_step) if steps is not None else (whole or 0) + self._window
-        while True:
-            rows, num_whole = self._form(length, whole)
-            wanted = steps * per_step if steps is not None else -(-num_whole // per_step) * per_step
-            if rows.count >= wanted:
-                return rows.first(wanted)
-            length += max(self._window, length // 4 // self._window * self._window)
-
-    def _form(self, length: int, whole: int | None) -> tuple[_Rows, int]:
-        """The rows of the first `length` samples, and how many of them hold the first `whole`."""
-        order = stage_order(self.shares, seed=self.seed, stage=self.number, length=length, groups=self.groups)
-        window = self._window
-        turn = 0 if whole is None else whole
-        at = np.array([*range(0, turn, window), *range(turn, length, window), length], np.int64)
-        match self.batching.mode:
-            case "padded":
-                return _Rows(order, np.arange(length + 1)), whole or 0
-            case "grouped":
-                row_of, first_row = _by_length(self.lengths[order], at)
-                unit = self.batching.rows_per_step
-            case "packed":
-                row_of, first_row = self._packed(order, at)
-                unit = 1
-        rank = _shuffled(first_row, unit, row_keys(int(first_row[-1]), seed=self.seed, stage=self.number))
-        in_rows, starts = grouped(rank[row_of], int(first_row[-1]))
-        num_whole = 0 if whole is None else int(first_row[int(np.searchsorted(at, whole))])
-        return _Rows(order[in_rows], starts), num_whole
-
-    def _packed(self, order: Int64[np.ndarray, " n"], at: Int64[np.ndarray, " w"]) -> Packs:
-        capacity, lengths = self.batching.tokens_per_sample, self.lengths[order]
-        if self.groups is None:
-            return pack(lengths, at, capacity=capacity)
-        if self.repeated is None:
-            return pack_together(lengths, at, capacity=capacity)
-        return pack_shared(lengths, self.repeated[order], self.groups[order], at, capacity=capacity)
-
-    @property
-    def _window(self) -> int:
-        """Samples of a window; whole steps of them where rows are samples."""
-        per_step = self.batching.rows_per_step
-        return WINDOW if self.batching.mode == "packed" else max(WINDOW // per_step, 1) * per_step
-
-    def _guess(self, num_rows: int) -> int:
-        """About how many samples fill `num_rows` rows, in whole windows, rather too many."""
-        if self.batching.mode != "packed":
-            samples = num_rows
-        else:
-            total = sum(share.weight * float(self.lengths[share.samples].sum()) for share in self.shares)
-            mean = total / sum(share.weight * share.samples.size for share in self.shares)
-            samples = int(1.01 * num_rows * self.batching.tokens_per_sample / mean)
-        return (samples // self._window + 1) * self._window
-
-
 def _groups(tables: Sequence[Table], offsets: Int64[np.ndarray, " t"]) -> Int64[np.ndarray, " m"]:
     """The group of every sample over all tables; no two tables share one."""
     own = [np.arange(table.tokens.size) if table.groups is None else table.groups for table in tables]
     return np.concatenate([numbers + offset for numbers, offset in zip(own, offsets, strict=False)])
-
-
-def _by_length(
-    lengths: Int32[np.ndarray, " n"], bounds: Int64[np.ndarray, " w"]
-) -> tuple[Int32[np.ndarray, " n"], Int64[np.ndarray, " w"]]:
-    """Each sample a row; the rows of a window by length."""
-    window = np.repeat(np.arange(bounds.size - 1), np.diff(bounds))
-    row_of = np.empty(lengths.size, np.int32)
-    row_of[np.lexsort((lengths, window))] = np.arange(lengths.size, dtype=np.int32)
-    return row_of, bounds
-
-
-def _shuffled(first_row: Int64[np.ndarray, " w"], unit: int, keys: np.ndarray) -> Int32[np.ndarray, " rows"]:
-    """The new number of each row: within their window, runs of `unit` rows change places."""
-    window = np.repeat(np.arange(first_row.size - 1), np.diff(first_row))
-    place = np.arange(first_row[-1]) - first_row[window]
-    key = keys[first_row[window] + place // unit * unit]
-    rank = np.empty(window.size, np.int32)
-    rank[np.lexsort((place, key, window))] = np.arange(window.size, dtype=np.int32)
-    return rank
 
 
 def _check(stages: Sequence[Stage], seed: int) -> None:

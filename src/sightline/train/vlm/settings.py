@@ -13,12 +13,12 @@ from sightline.models.architectures import TrainingView
 from sightline.models.options import ModelOptions
 from sightline.train.settings import EngineSettings, RateStage, TrainingSettings
 from sightline.train.vlm.admission import Policy
+from sightline.train.vlm.batching import Batching, Mode, PackBy
 from sightline.train.vlm.curriculum import Mixed, StageMixture
 from sightline.train.vlm.frames import MAX_FRAMES
 from sightline.train.vlm.lora import Lora
 from sightline.train.vlm.mixture import Term, parse_mixture
 from sightline.train.vlm.parts import PARTS, Part
-from sightline.train.vlm.plan import Batching, Mode, PackBy
 from sightline.train.vlm.selection import Selection
 
 Attention = Literal["auto", "flash", "flex", "segments", "mask"]
