@@ -29,9 +29,9 @@ def made(out: Path) -> Measuring:
     return prepare(out, sizes=(3, 2), steps=2)
 
 
-def test_three_questions_a_room_stand_in_the_task_sets(made):
+def test_two_questions_a_room_stand_in_the_task_sets(made):
     train, validation = TaskSet(made.train), TaskSet(made.validation)
-    assert (len(train), len(validation)) == (9, 6)
+    assert (len(train), len(validation)) == (6, 4)
     assert {example.tier for example in train} == {"camera_obj_rel_dist", "camera_obj_abs_dist"}
     assert not {example.group for example in train} & {example.group for example in validation}
 

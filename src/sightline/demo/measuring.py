@@ -2,7 +2,7 @@
 
     OUT/vggt.json                              how long VGGT is trained; another request against it is an error
     OUT/rooms/                                 `demo.near_far`
-    OUT/tasks/spatial_qa-{train,val}           three questions a room
+    OUT/tasks/spatial_qa-{train,val}           two questions a room
     OUT/vggt/, OUT/vggt-fresh/                 `demo.tiny_vggt`, trained on the depth of the training rooms, and as it began
     OUT/start/, OUT/start-fresh/               `demo.tiny_spatial_mllm` with the one and the other; all else in them is equal
 

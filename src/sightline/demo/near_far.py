@@ -1,56 +1,52 @@
-"""Rooms with a red and a blue balloon as prepared scans, and questions about how far away they are.
+"""Chequered rooms as prepared scans, and questions about how far away their walls are.
 
     ROOT/rooms.json                                        what was asked for; another request against it is an error
     ROOT/room_000000/scan.json  colour/  depth/            two frames with poses and exact depth (`datasets.scans.prepared`)
-    ROOT/train.json  val.json                              three questions a room, conversations as `build qa --data qa-json` reads
+    ROOT/train.json  val.json                              two questions a room, conversations as `build qa --data qa-json` reads
 
-    camera_obj_rel_dist    which of the two is nearer to the camera? A or B
-    camera_obj_abs_dist    how far from the camera is the red one, and the blue one? metres, to 0.1
+    camera_obj_rel_dist    which side of the first frame is nearer to the camera, the left or the right? A or B
+    camera_obj_abs_dist    how far from the camera is what is in the middle of it? metres, to 0.1
 
-An answer is the median depth of the balloon's pixels in the first frame. What tells it is on purpose something fine. Balloons float
-anywhere in the picture, and look as large from afar as from near, because those farther away are larger. But walls, floor and
-balloons are chequered, and all checks have one size. Grey balloons float beside the two. Rooms are numbered through both splits,
-training first: no room is in two. A room depends on the seed and its number, on nothing else.
+An answer is the median depth of a part of the first frame: its left and right quarter, its middle. The rooms are empty, and the
+camera looks anywhere from anywhere; walls, floor and ceiling have checks of one size, which look small from afar. Rooms are
+numbered through both splits, training first: no room is in two. A room depends on the seed and its number, on nothing else.
 """
 
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from sightline.demo.layout import Layout, Part, Shell, look_at
+from sightline.demo.layout import Layout, Shell, look_at
 from sightline.demo.paint import Rgb
-from sightline.demo.render import Hits, Lens, cast, colour, to_millimetres
-from sightline.demo.solids import Ball
+from sightline.demo.render import Lens, cast, colour, to_millimetres
 from sightline.errors import InputError
 from sightline.files import read_json, whole_folder, write_json, write_whole
 from sightline.media import encode_grey_png, encode_png
 from sightline.types import Camera, Record, Scan, ScanFrame
 
-COLOURS: dict[str, Rgb] = {"red": (0.90, 0.08, 0.08), "blue": (0.05, 0.15, 0.90)}
 GREYS: tuple[Rgb, ...] = ((0.20, 0.20, 0.20), (0.35, 0.35, 0.35), (0.50, 0.50, 0.50))
 CHECK_M, LIGHTER = 0.18, 0.4  # the side of a check; the share of what it lacks to white that every other one keeps
-NUM_GREY = 4
 LENS = Lens(112, 84)
 NUM_FRAMES = 2
-DEPTH_M, RADIUS_PIXELS = (1.0, 4.5), (9.0, 17.0)  # of a balloon, as the first camera sees it
 EYE_M, FROM_WALL_M = (1.0, 2.0), 0.25
+TILT_M = 0.25  # by which the camera looks up or down at most, a metre away
 STEP_M = 0.15  # by which the second camera is aside at most
-LEAST_SHARE, LEAST_SEEN = 0.02, 0.8  # of the picture; of what a balloon would cover if nothing stood before it
-LEAST_APART_M = 0.25
+SIDE, MIDDLE = LENS.width // 4, (slice(28, 56), slice(42, 70))  # pixels: how wide left and right are; rows and columns
+LEAST_APART_M = 0.3  # of left and right
 STREAM = 2  # so that no room is one of `demo.rooms` or `demo.pointing`
 MAX_ROOMS = 999_999
 CHUNK = 20
 RECORD, SPLITS = "rooms.json", ("train", "val")
 REVISION = 1  # of the rooms that a request gives
-NEARER = "Which is nearer to the camera in the first frame?\nA. the red balloon\nB. the blue balloon"
-HOW_FAR = "How far from the camera is the {} balloon in the first frame, in metres?"
+NEARER = "Which side of the first frame is nearer to the camera?\nA. the left\nB. the right"
+HOW_FAR = "How far from the camera is the middle of the first frame, in metres?"
 
 
 class NearFarRecord(Record):
@@ -64,12 +60,12 @@ class NearFarRecord(Record):
 
 @dataclass(frozen=True)
 class NearFar:
-    """One room: frames as PNG with depth and poses, and the metres from the first camera to the red and to the blue balloon."""
+    """One room: frames as PNG with depth and poses, and metres from the first camera: to the left, the right and the middle."""
 
     pictures: tuple[bytes, ...]
     depths: tuple[bytes, ...]
     poses: tuple[Float[np.ndarray, "4 4"], ...]
-    metres: tuple[float, float]
+    metres: tuple[float, float, float]
 
 
 def write_near_far(
@@ -101,7 +97,7 @@ def write_near_far(
             pool = stack.enter_context(ProcessPoolExecutor(min(workers, len(numbers)), mp_context=spawn))
             run = partial(pool.map, chunksize=CHUNK)
         folder = stack.enter_context(whole_folder(root))
-        metres: list[tuple[float, float]] = []
+        metres: list[tuple[float, float, float]] = []
         for number, room in zip(numbers, run(partial(draw_near_far, seed=seed), numbers), strict=True):
             _write_scan(folder, room_name(number), room)
             metres.append(room.metres)
@@ -118,7 +114,7 @@ def room_name(number: int) -> str:
 
 
 def draw_near_far(number: int, *, seed: int) -> NearFar:
-    """Room `number` of a seed: the first that shows both balloons well, in both frames. Each try has a generator of its own."""
+    """Room `number` of a seed: the first whose sides are not equally far. Each try has a generator of its own."""
     attempt = 0
     while True:
         rng = np.random.default_rng([seed, number, attempt, STREAM])
@@ -136,43 +132,25 @@ def _empty_room(rng: np.random.Generator) -> Layout:
 
 
 def _seen(layout: Layout, rng: np.random.Generator) -> NearFar | None:
-    """A red, a blue and some grey balloons in the room from two places; None where the first two are not seen well."""
+    """The room from two places; None where left and right are about equally far from the first."""
     poses = _poses(layout, rng)
-    greys = [GREYS[rng.integers(len(GREYS))] for _ in range(NUM_GREY)]
-    layout = replace(layout, parts=tuple(_balloon(rgb, poses[0], rng) for rgb in (*COLOURS.values(), *greys)))
     views = [cast(layout, pose, lens=LENS) for pose in poses]
-    if not all(_is_clear(hits, index) for hits in views for index in range(len(COLOURS))):
-        return None
-    red, blue = (float(np.median(views[0].depth[views[0].part == index])) for index in range(len(COLOURS)))
-    if abs(red - blue) < LEAST_APART_M:
+    depth = views[0].depth
+    left, right, middle = (float(np.median(part)) for part in (depth[:, :SIDE], depth[:, -SIDE:], depth[MIDDLE]))
+    if abs(left - right) < LEAST_APART_M:
         return None
     pictures = tuple(encode_png(colour(layout, hits, pose, lens=LENS)) for hits, pose in zip(views, poses, strict=True))
     depths = tuple(encode_grey_png(to_millimetres(hits.depth)) for hits in views)
-    return NearFar(pictures, depths, poses, (red, blue))
+    return NearFar(pictures, depths, poses, (left, right, middle))
 
 
 def _poses(layout: Layout, rng: np.random.Generator) -> tuple[Float[np.ndarray, "4 4"], Float[np.ndarray, "4 4"]]:
-    """Two cameras beside each other that look across the room, up or down a little."""
+    """Two cameras beside each other that look at one place."""
     size = np.array(layout.shell.size[:2])
     eye = np.array([*rng.uniform(FROM_WALL_M, size - FROM_WALL_M), rng.uniform(*EYE_M)])
-    aim = np.array([*(size - eye[:2] + rng.uniform(-1, 1, 2)), rng.uniform(0.6, 1.8)])
-    second = eye + rng.uniform(-STEP_M, STEP_M, 3)
-    return look_at(eye, aim), look_at(second, aim + rng.uniform(-STEP_M, STEP_M, 3))
-
-
-def _balloon(rgb: Rgb, pose: Float[np.ndarray, "4 4"], rng: np.random.Generator) -> Part:
-    """Anywhere in the picture of this camera, its distance and how large it looks drawn apart."""
-    depth, radius = rng.uniform(*DEPTH_M), rng.uniform(*RADIUS_PIXELS)
-    place = rng.uniform(radius, np.array([LENS.width, LENS.height]) - radius)
-    ray = np.array([*((place - LENS.centre) / LENS.focal), 1.0])
-    x, y, z = (float(value) for value in pose[:3, 3] + pose[:3, :3] @ ray * depth)
-    return Part(Ball((x, y, z), radius * depth / LENS.focal), partial(_checks, rgb=rgb))
-
-
-def _is_clear(hits: Hits, index: int) -> bool:
-    """Whether nearly all of a balloon is seen: it is in the picture and in the room, and nothing stands before it."""
-    covered = int((hits.part == index).sum())
-    return covered >= LEAST_SHARE * hits.part.size and covered >= LEAST_SEEN * hits.amodal[index]
+    turn = rng.uniform(0, 2 * np.pi)
+    aim = eye + np.array([np.cos(turn), np.sin(turn), rng.uniform(-TILT_M, TILT_M)])
+    return look_at(eye, aim), look_at(eye + rng.uniform(-STEP_M, STEP_M, 3), aim)
 
 
 def _checks(local: Float[np.ndarray, "n 3"], *, rgb: Rgb) -> Float[np.ndarray, "n 3"]:
@@ -201,13 +179,13 @@ def _write_scan(folder: Path, name: str, room: NearFar) -> None:
     write_json(folder / name / "scan.json", Scan(scan_id=name, dataset="rooms", frames=tuple(frames), floor_z_m=0.0, fps=1.0))
 
 
-def _questions(number: int, metres: tuple[float, float]) -> list[dict[str, object]]:
+def _questions(number: int, metres: tuple[float, float, float]) -> list[dict[str, object]]:
     name = room_name(number)
-    said = [("nearer", "camera_obj_rel_dist", NEARER, "A" if metres[0] < metres[1] else "B")]
-    said += [
-        (f"far-{colour_name}", "camera_obj_abs_dist", HOW_FAR.format(colour_name), f"{distance:.1f}")
-        for colour_name, distance in zip(COLOURS, metres, strict=True)
-    ]
+    left, right, middle = metres
+    said = (
+        ("nearer", "camera_obj_rel_dist", NEARER, "A" if left < right else "B"),
+        ("far", "camera_obj_abs_dist", HOW_FAR, f"{middle:.1f}"),
+    )
     return [
         {
             "id": f"{name}-{key}",

@@ -10,6 +10,7 @@ pytest.importorskip("transformers", reason="needs the models extra")
 
 from sightline.errors import InputError  # noqa: E402
 from sightline.models.spatial_mllm.connector import CONNECTORS, CrossAttention, merged  # noqa: E402
+from sightline.models.spatial_mllm.geometry_fusion import _shuffled  # noqa: E402
 from sightline.models.spatial_mllm.settings import Fusion, SpatialSettings  # noqa: E402
 from tests.models.spatial_mllm.tiny import spatial_model, video  # noqa: E402
 
@@ -126,3 +127,12 @@ def test_a_batch_padded_on_the_right_is_not_answered() -> None:
     inputs["attention_mask"][0, -1] = 0
     with pytest.raises(InputError, match="pad it on the left"):
         model.generate(**inputs, max_new_tokens=1)
+
+
+def test_each_feature_of_each_sequence_is_shuffled_in_an_order_of_its_own_that_stays():
+    places = torch.arange(2 * 3 * 4).reshape(2, 3, 4, 1).float().expand(-1, -1, -1, 2)
+    sequences = [torch.cat([torch.full((2, 3, 4, 1), key), places], dim=-1) for key in (1.0, 2.0)]
+    orders = [feature for each in sequences for feature in _shuffled(each)[..., 1:].flatten(0, 2).T]
+    assert all(torch.equal(order.sort().values, places[..., 0].flatten()) for order in orders)
+    assert len({tuple(order.tolist()) for order in orders}) == 4
+    assert torch.equal(_shuffled(sequences[0].bfloat16())[..., 1].float().flatten(), orders[0])  # as kept features are stored

@@ -5,6 +5,7 @@ nothing inside the language model is replaced. Where every parameter of the aggr
 pieces.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -190,9 +191,22 @@ class GeometryFusion:
         if self.spatial.geometry == "none":
             return visual
         if self.spatial.geometry == "shuffled":
-            places = torch.randperm(geometry[..., 0].numel(), generator=torch.Generator().manual_seed(0))
-            geometry = geometry.flatten(0, 2)[places.to(geometry.device)].view_as(geometry)
+            geometry = _shuffled(geometry)
         return self.connector(visual, geometry.to(visual.dtype))
+
+
+def _shuffled(geometry: Tensor) -> Tensor:
+    """One sequence's geometry (T, rows, columns, D), the values of each feature in another order over the places.
+
+    Each feature has an order of its own, for VGGT's tokens say where they are themselves. The orders follow from the features, so
+    that a sequence has the same ones whenever it is shown, and no two sequences the same: what is the same for all can be learnt
+    and undone. In bfloat16, as kept features are stored.
+    """
+    first = geometry[0, 0, 0].detach().to("cpu", torch.bfloat16).float().numpy()
+    generator = torch.Generator().manual_seed(zlib.crc32(first.tobytes()))
+    values = geometry.flatten(0, 2)
+    places = torch.rand(values.shape, generator=generator).argsort(dim=0)
+    return values.gather(0, places.to(values.device)).view_as(geometry)
 
 
 def _check(tokens: Tensor, grids: list[tuple[int, ...]]) -> None:

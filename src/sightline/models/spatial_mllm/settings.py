@@ -34,8 +34,8 @@ VERSIONS = (
 class SpatialSettings(Record):
     """`layer`: the aggregator layer that is fused, negative from the end.
 
-    `geometry` is for ablations: "none" leaves the visual tokens as they are, "shuffled" gives each place the features of another,
-    always the same for as many patches; published models have "given".
+    `geometry` is for ablations: "none" leaves the visual tokens as they are, "shuffled" puts the values of each feature in
+    another order over the places of its frames; published models have "given".
     """
 
     vggt: VggtConfig = VggtConfig()
