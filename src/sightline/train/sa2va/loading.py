@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from sightline.errors import InputError
 from sightline.geometry.masks import decode_mask
@@ -23,6 +23,7 @@ from sightline.models.sa2va.losses import padded_objects, truth_at
 from sightline.models.sa2va.modes import Mode
 from sightline.models.sa2va.objective import Objects
 from sightline.models.sa2va.pictures import normalised, square
+from sightline.train.loaders import loaded_ahead
 from sightline.train.sa2va.conversations import Conversation
 from sightline.train.sa2va.plan import Plan
 from sightline.types import LedgerEntry, MaskRle
@@ -158,18 +159,8 @@ def load_batches(
     Raises:
         InputError: a conversation cannot be read, and `on_missing` is "stop"; the message names batch, id and file.
     """
-    loader = DataLoader(
-        batches, sampler=numbers, batch_size=None, num_workers=num_workers, worker_init_fn=_start_worker if num_workers else None
-    )
-    for loaded in loader:
+    for loaded in loaded_ahead(batches, numbers, num_workers=num_workers):
         if loaded.skipped and on_missing == "stop":
             first = loaded.skipped[0]
             raise InputError(f"{first.unit}: {first.detail} To go on without such conversations, set data.on_missing=skip.")
         yield loaded
-
-
-def _start_worker(number: int) -> None:  # noqa: ARG001 - torch's signature
-    import cv2  # noqa: PLC0415
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

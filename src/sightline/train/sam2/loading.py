@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from sightline.errors import InputError
+from sightline.train.loaders import loaded_ahead
 from sightline.train.sam2.batches import Batch, join, load
 from sightline.train.sam2.prepared import Prepared
 from sightline.train.sam2.windows import WindowPlan
@@ -81,22 +81,8 @@ def load_steps(
     """
     if num_workers < 0:
         raise InputError(f"num_workers {num_workers}: expected 0 or more.")
-    loader = DataLoader(
-        Steps(plan, rows, prepared_bytes=prepared_bytes),
-        sampler=steps,
-        batch_size=None,
-        num_workers=num_workers,
-        worker_init_fn=_start_worker if num_workers else None,
-    )
-    for loaded in loader:
+    for loaded in loaded_ahead(Steps(plan, rows, prepared_bytes=prepared_bytes), steps, num_workers=num_workers):
         if loaded.skipped and on_bad_clip == "stop":
             first = loaded.skipped[0]
             raise InputError(f"{first.unit}: {first.detail} To go on without such clips, set on_bad_clip=skip.")
         yield loaded
-
-
-def _start_worker(number: int) -> None:  # noqa: ARG001 - torch's signature
-    import cv2  # noqa: PLC0415
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from sightline.errors import InputError
+from sightline.train.loaders import loaded_ahead
 from sightline.train.trainable import Processes
 from sightline.train.vlm.collate import Batch, Collator
 from sightline.train.vlm.curriculum import Training
@@ -99,23 +99,8 @@ def load_batches(batches: Batches, numbers: range, *, num_workers: int = 0, on_m
     Raises:
         InputError: a sample cannot be read, and `on_missing` is "stop"; the message names step, sample and file.
     """
-    loader = DataLoader(
-        batches,
-        sampler=numbers,
-        batch_size=None,
-        num_workers=num_workers,
-        pin_memory=False,
-        worker_init_fn=_start_worker if num_workers else None,
-    )
-    for loaded in loader:
+    for loaded in loaded_ahead(batches, numbers, num_workers=num_workers):
         if loaded.skipped and on_missing == "stop":
             first = loaded.skipped[0]
             raise InputError(f"{first.unit}: {first.detail} To go on without such samples, set data.on_missing=skip.")
         yield loaded
-
-
-def _start_worker(number: int) -> None:  # noqa: ARG001 - torch's signature
-    import cv2  # noqa: PLC0415
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
