@@ -8,7 +8,7 @@ OUT ?= sightline-demo
 # One thread per process: the test and build workers are the parallelism.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup models demo train-demo test test-fast check format bench interop clean
+.PHONY: help setup models demo train-demo test test-fast test-long check format bench interop clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,11 +34,14 @@ train-demo: models ## draw clips, train a tiny SAM 2 on them: J&F and weights, a
 	$(BIN)/sightline demo-clips --out $(OUT)/clips
 	$(BIN)/sightline train sam2 --config-name tiny data.train_path=$(OUT)/clips/train.json data.val_path=$(OUT)/clips/val.json
 
-test: models ## all tests
+test: models ## the tests
 	$(BIN)/python -m pytest -n auto
 
+test-long: models ## those that train the same once more in another way, by several processes: most of a minute each
+	$(BIN)/python -m pytest -n auto -m long
+
 test-fast: models ## the tests that take no time
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not long"
 
 check: models ## format, lint, types, layers
 	$(BIN)/ruff format --check .

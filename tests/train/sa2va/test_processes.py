@@ -60,7 +60,7 @@ def undisturbed(tmp_path_factory, lesson) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("killed", ["0:publish:3", "1:losses:3"])
+@pytest.mark.parametrize("killed", ["0:publish:3", pytest.param("1:losses:3", marks=pytest.mark.long)])
 def test_two_processes_go_on_after_one_was_killed(tmp_path, lesson, undisturbed, killed):
     given = ("mode.name=consistent", *asked(lesson))
     code, _ = by_two(tmp_path, lesson, *given, killed=killed)

@@ -47,8 +47,8 @@ def mixed(rooms, tmp_path) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", [DDP, FSDP2])
-@pytest.mark.parametrize("own", [WHOLE, LORA])
+@pytest.mark.parametrize("strategy", [pytest.param(DDP, marks=pytest.mark.long), FSDP2])
+@pytest.mark.parametrize("own", [WHOLE, pytest.param(LORA, marks=pytest.mark.long)])
 def test_two_processes_train_as_one_does(golden, mixed, rooms, tmp_path, strategy, own):
     model, taskset = golden / "checkpoint", rooms["t1_multi"].path
     held = (f"validation.tasksets=[{taskset}]", "validation.num_examples=2", "validation.max_new_tokens=4", "evaluation.every=2")
@@ -74,6 +74,7 @@ def test_two_processes_train_as_one_does(golden, mixed, rooms, tmp_path, strateg
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_divided_roborefer_goes_on_after_a_kill_with_the_same_numbers(golden, mixed, rooms, tmp_path):
     model, taskset = golden / "checkpoint", rooms["t1_multi"].path
     given = ("data.path=null", *mixed, *WHOLE, "data.tokens_per_sample=1400", FSDP2)

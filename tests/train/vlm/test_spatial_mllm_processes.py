@@ -88,7 +88,10 @@ def _same_weights(alone: Trained, run: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("strategy", "kept"), [(DDP, False), (FSDP2, False), (FSDP2, True)])
+@pytest.mark.parametrize(
+    ("strategy", "kept"),
+    [pytest.param(DDP, False, marks=pytest.mark.long), pytest.param(FSDP2, False, marks=pytest.mark.long), (FSDP2, True)],
+)
 def test_two_processes_train_what_one_does(tmp_path, model, rows, features, strategy, kept):
     own = (*SHORT, *FROZEN, *([features] if kept else []))
     alone = trained(tmp_path / "alone", model, rows, *own)
@@ -98,6 +101,7 @@ def test_two_processes_train_what_one_does(tmp_path, model, rows, features, stra
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_vggt_is_trained_by_two_processes_too(tmp_path, model, rows):
     own = (*SHORT, "model.parts.geometry={how: full, lr: 1e-4}")
     alone = trained(tmp_path / "alone", model, rows, *own)
@@ -107,6 +111,7 @@ def test_vggt_is_trained_by_two_processes_too(tmp_path, model, rows):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", [DDP, FSDP2])
 def test_lora_of_two_processes_is_that_of_one_and_is_written_into_the_published_names(tmp_path, model, rows, features, strategy):
     own = (*SHORT, *FROZEN, *LORA, features)
@@ -117,6 +122,7 @@ def test_lora_of_two_processes_is_that_of_one_and_is_written_into_the_published_
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_that_are_killed_go_on_to_the_bit(tmp_path, model, rows, features):
     own = (*SHORT, *FROZEN, *LORA, features, FSDP2)
     _by_two(tmp_path / "two", model, rows, *own)
