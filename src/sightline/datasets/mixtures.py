@@ -89,7 +89,7 @@ def read_registry(path: Path) -> Mapping[str, Registered]:
     if path.stat().st_size > MAX_REGISTRY_BYTES:
         raise InputError(f"{path}: a registry of {path.stat().st_size:,} bytes; at most {MAX_REGISTRY_BYTES:,} are read.")
     try:
-        plain = yaml.load(path.read_text(), Loader=_strict_loader())  # noqa: S506 - a subclass of the safe loader
+        plain = _strict_loader()(path.read_text()).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not YAML that is read here ({error}). Mend the file.") from error
     if not isinstance(plain, dict) or not plain:

@@ -1,6 +1,6 @@
 """Units of data that a running training left out, as JSON lines."""
 
-import os
+import fcntl
 from pathlib import Path
 
 import msgspec
@@ -9,22 +9,20 @@ from sightline.types import LedgerEntry
 
 
 class Ledger:
-    """What was left out, one a line, each once however often the run goes on. Processes may write side by side."""
+    """What was left out, one a line, each once, however often the run goes on and whichever processes say so."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known: set[bytes] | None = None
+        self._known: set[bytes] = set()
 
     def add(self, entry: LedgerEntry) -> None:
         """Note an entry, unless it stands there already."""
-        if self._known is None:
-            self._known = set(self.path.read_bytes().splitlines()) if self.path.exists() else set()
         line = msgspec.json.encode(entry)
         if line in self._known:
             return
         self._known.add(line)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, line + b"\n")
-        finally:
-            os.close(descriptor)
+        with self.path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # another process may be about to note the same; closing lets go
+            file.seek(0)
+            if line not in file.read().splitlines():
+                file.write(line + b"\n")
